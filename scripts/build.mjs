@@ -1,0 +1,29 @@
+// Bundles each executable of cmd/ into one CommonJS file. One file, because the agent gives up root after it has
+// started: nothing may be loaded later from a checkout that only root can read (docs/architecture.md).
+import { chmod, readFile } from 'node:fs/promises';
+import { fileURLToPath } from 'node:url';
+import { build as bundle } from 'esbuild';
+
+const root = fileURLToPath(new URL('..', import.meta.url));
+
+export async function build() {
+  const { version } = JSON.parse(await readFile(`${root}package.json`, 'utf8'));
+  await bundle({
+    absWorkingDir: root,
+    entryPoints: { 'pilot-agent': 'cmd/pilot-agent.ts' },
+    outdir: 'dist',
+    outExtension: { '.js': '.cjs' },
+    bundle: true,
+    platform: 'node',
+    format: 'cjs',
+    target: 'node20.19',
+    minifyWhitespace: true,
+    minifySyntax: true,
+    logLevel: 'warning',
+    banner: { js: '#!/usr/bin/env node' },
+    define: { __VERSION__: JSON.stringify(version) },
+  });
+  await chmod(`${root}dist/pilot-agent.cjs`, 0o755);
+}
+
+if (process.argv[1] === fileURLToPath(import.meta.url)) await build();

@@ -1,0 +1,102 @@
+import {
+  createServer,
+  type IncomingMessage,
+  type RequestListener,
+  type Server,
+  type ServerResponse,
+} from 'node:http';
+import type { AddressInfo } from 'node:net';
+import type { Closable } from './closable.ts';
+import { EnvironmentError, errorCode, toError } from './errors.ts';
+
+export interface HttpServerOptions {
+  /** Address to bind; undefined binds every address of both families. */
+  readonly host?: string | undefined;
+  /** Port to bind; 0 takes a free one (tests). */
+  readonly port: number;
+  /** Where the port comes from, for the error message: `--statusPort`. */
+  readonly setting: string;
+  readonly handler: (request: IncomingMessage, response: ServerResponse) => void | Promise<void>;
+  /** Called with what a handler threw; the client has been answered with 500 by then. */
+  readonly onError?: (error: Error, request: IncomingMessage) => void;
+}
+
+export interface HttpServer extends Closable {
+  readonly port: number;
+}
+
+const HEADERS_DEADLINE_MS = 5_000;
+const REQUEST_DEADLINE_MS = 10_000;
+const IDLE_KEEP_ALIVE_MS = 75_000;
+const MAX_HEADER_BYTES = 32 * 1024;
+const MAX_CONNECTIONS = 4_096;
+
+/**
+ * Starts an HTTP/1.1 server with a limit on everything a client may do: header size and time, request time, idle time,
+ * number of connections. A handler that throws answers 500 and never ends the process.
+ * @throws EnvironmentError naming port and setting when the port cannot be bound
+ */
+export async function startHttpServer(options: HttpServerOptions): Promise<HttpServer> {
+  const listener: RequestListener = (request, response) => {
+    Promise.resolve()
+      .then(() => options.handler(request, response))
+      .catch((thrown: unknown) => {
+        if (!response.headersSent) response.writeHead(500, { 'content-type': 'text/plain; charset=utf-8' });
+        response.end();
+        options.onError?.(toError(thrown), request);
+      });
+  };
+  const server = createServer(
+    {
+      maxHeaderSize: MAX_HEADER_BYTES,
+      headersTimeout: HEADERS_DEADLINE_MS,
+      requestTimeout: REQUEST_DEADLINE_MS,
+      keepAliveTimeout: IDLE_KEEP_ALIVE_MS,
+      connectionsCheckingInterval: 2_000,
+    },
+    listener,
+  );
+  server.maxConnections = MAX_CONNECTIONS;
+  await listen(server, options);
+  // A client that resets its connection is its own business.
+  server.on('clientError', (_error, socket) => socket.destroy());
+  let closing: Promise<void> | undefined;
+  return {
+    port: (server.address() as AddressInfo).port,
+    close: () => {
+      closing ??= new Promise((resolve) => {
+        server.close(() => resolve());
+        server.closeAllConnections();
+      });
+      return closing;
+    },
+  };
+}
+
+function listen(server: Server, { host, port, setting }: HttpServerOptions): Promise<void> {
+  return new Promise((resolve, reject) => {
+    server.once('error', (error) => reject(bindError(error, host, port, setting)));
+    server.listen(host === undefined ? { port } : { host, port }, () => {
+      server.removeAllListeners('error');
+      server.on('error', () => {});
+      resolve();
+    });
+  });
+}
+
+function bindError(cause: Error, host: string | undefined, port: number, setting: string): EnvironmentError {
+  const address = host === undefined ? `port ${port}` : `${host}:${port}`;
+  const code = errorCode(cause);
+  const why =
+    code === 'EADDRINUSE'
+      ? 'it is already in use'
+      : code === 'EACCES'
+        ? 'this user may not bind it'
+        : cause.message;
+  return new EnvironmentError(
+    `cannot listen on ${address} (${setting}): ${why}; free the port or set ${setting} to another`,
+    {
+      cause,
+    },
+  );
+}
