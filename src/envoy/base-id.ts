@@ -1,0 +1,48 @@
+import { randomInt } from 'node:crypto';
+import { lstatSync, readFileSync, rmSync } from 'node:fs';
+
+/** Envoy's shared memory for hot restart, of the family of epochs with this base id (envoy-hot-restart.md). */
+export function sharedMemoryFile(baseId: number): string {
+  return `/dev/shm/envoy_shared_memory_${baseId * 10}`;
+}
+
+/** Envoy multiplies the base id by ten and keeps it in 32 bits. */
+const MAX_BASE_ID = 200_000_000;
+
+/**
+ * The base id for a new family of epochs: 0, as in a pod that holds one Envoy, unless another Envoy of this machine has it or
+ * left shared memory behind that `uid` may not replace; then a random one, so that two agents that start together miss each other.
+ */
+export function chooseBaseId(uid: number): number {
+  const taken = baseIdsInUse();
+  for (let candidate = 0; ; candidate = randomInt(1, MAX_BASE_ID)) {
+    if (!taken.has(candidate) && mayReplace(sharedMemoryFile(candidate), uid)) return candidate;
+  }
+}
+
+/** Removes the shared memory of a family that has ended. Best effort: it may be gone, or another user's. */
+export function removeSharedMemory(baseId: number): void {
+  try {
+    rmSync(sharedMemoryFile(baseId), { force: true });
+  } catch {
+    // Another user's: whoever made it removes it.
+  }
+}
+
+/** Base ids whose abstract sockets exist: their number is base id * 10 + epoch mod 3; the kernel prints padding as `@`. */
+function baseIdsInUse(): ReadonlySet<number> {
+  try {
+    const names = readFileSync('/proc/net/unix', 'utf8').matchAll(/@envoy_domain_socket_parent_(\d+)/g);
+    return new Set([...names].map(([, id]) => Math.floor(Number(id) / 10)));
+  } catch {
+    return new Set();
+  }
+}
+
+function mayReplace(path: string, uid: number): boolean {
+  try {
+    return uid === 0 || lstatSync(path).uid === uid;
+  } catch {
+    return true;
+  }
+}
