@@ -1,1 +1,49 @@
-process.exitCode = 0;
+/** The `pilot-agent` executable: finds the command, runs it, sets the exit code. */
+import { writeSync } from 'node:fs';
+import { EnvironmentError, InputError, toError } from '../src/platform/errors.ts';
+import { rootHelp } from './help.ts';
+
+const [command, ...argv] = process.argv.slice(2);
+
+run(command, argv).then(
+  (code) => process.exit(code),
+  (thrown: unknown) => {
+    const error = toError(thrown);
+    print(2, `Error: ${error.message}\n`);
+    process.exit(error instanceof InputError || error instanceof EnvironmentError ? error.exitCode : 1);
+  },
+);
+
+/** Each command is loaded when it is asked for: `proxy` pays for nothing that it does not use. */
+async function run(name: string | undefined, args: readonly string[]): Promise<number> {
+  switch (name) {
+    case 'version':
+      return (await import('./version.ts')).version(args, print);
+    case undefined:
+    case '-h':
+    case '--help':
+      print(1, rootHelp);
+      return 0;
+    case 'help':
+      return help(args[0]);
+    default:
+      throw new InputError([
+        `unknown command "${name}" for "pilot-agent"; "pilot-agent help" lists the commands`,
+      ]);
+  }
+}
+
+function help(topic: string | undefined): Promise<number> {
+  return topic === undefined || topic === 'help' ? run(undefined, []) : run(topic, ['--help']);
+}
+
+/** By descriptor, not `process.stdout`: touching that makes the pipe that Envoy inherits non-blocking. */
+export type Print = (descriptor: 1 | 2, text: string) => void;
+function print(descriptor: 1 | 2, text: string): void {
+  const bytes = Buffer.from(text);
+  try {
+    for (let written = 0; written < bytes.length; ) written += writeSync(descriptor, bytes, written);
+  } catch {
+    // Nobody reads.
+  }
+}

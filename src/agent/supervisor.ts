@@ -1,32 +1,37 @@
-/** Turns the effects of `epochs.ts` into processes and timers, and their results into events. */
+/** Carries out the effects of `epochs/step.ts` and turns what comes of them into events. */
 import { constants } from 'node:os';
 import { describeExit, type EnvoyProcess, exitCodeOf } from '../envoy/process.ts';
-import type { Millis } from '../platform/duration.ts';
 import { toError } from '../platform/errors.ts';
 import type { Logger } from '../platform/logger.ts';
 import {
   type Effect,
   type Exit,
   initialState,
+  type Preparation,
+  type Rules,
   type SupervisorEvent,
   type SupervisorState,
-  step,
-} from './epochs.ts';
+} from './epochs/state.ts';
+import { step } from './epochs/step.ts';
 
-/** What the supervisor does to the world; each is one small module, passed in. */
+type EffectOf<Kind extends Effect['kind']> = Extract<Effect, { readonly kind: Kind }>;
+
+/** What the supervisor does to the world. Each is one small module, passed in; each has deadlines of its own. */
 export interface SupervisorPorts {
-  /** Writes the epoch's bootstrap and starts its Envoy. */
-  spawn(epoch: number): Promise<EnvoyProcess>;
-  /** Settles when Envoy is LIVE; rejects only when `signal` aborts. */
-  untilLive(signal: AbortSignal): Promise<void>;
-  /** Drains and waits; answers with why the drain is over. Has a deadline of its own, never rejects. */
-  drain(options: { readonly alreadyAsked: boolean }, signal: AbortSignal): Promise<string>;
-  drainAndStay(): Promise<void>;
-  /** The epoch is gone: removes what was made for it. */
-  forget(epoch: number): Promise<void>;
+  readonly rules: Rules;
   readonly log: Logger;
-  /** How long Envoy may take to obey SIGTERM. */
-  readonly termGrace: Millis;
+  prepare(effect: EffectOf<'prepare'>): Promise<Preparation>;
+  spawn(effect: EffectOf<'spawn'>): EnvoyProcess;
+  /** Settles when this Envoy is LIVE; rejects only when `signal` aborts. */
+  untilLive(effect: EffectOf<'spawn'>, envoy: EnvoyProcess, signal: AbortSignal): Promise<void>;
+  undo(effect: EffectOf<'undo'>): Promise<{ readonly freed: boolean; readonly adminOpen: boolean }>;
+  /** Drains and waits; answers with why the drain is over. */
+  drain(effect: EffectOf<'drain'>, signal: AbortSignal): Promise<string>;
+  drainAndStay(): Promise<void>;
+  retire(key: number): Promise<void>;
+  /** The process is gone: removes what was made for it. */
+  forget(key: number): Promise<void>;
+  record(effect: EffectOf<'record'>): void;
 }
 
 export interface Supervisor {
@@ -42,8 +47,9 @@ export function createSupervisor(ports: SupervisorPorts): Supervisor {
   const { log } = ports;
   const processes = new Map<number, EnvoyProcess>();
   const cleanups = new Set<Promise<void>>();
+  const timers = new Set<NodeJS.Timeout>();
   const lifetime = new AbortController();
-  let state = initialState;
+  let state = initialState(ports.rules);
   let resolveEnded: (exit: Exit) => void = () => {};
   const ended = new Promise<Exit>((resolve) => {
     resolveEnded = resolve;
@@ -59,57 +65,77 @@ export function createSupervisor(ports: SupervisorPorts): Supervisor {
     switch (effect.kind) {
       case 'log':
         return log[effect.level](effect.message);
+      case 'prepare':
+        return background(prepare(effect));
       case 'spawn':
-        return background(spawn(effect.epoch));
+        return background(spawn(effect));
+      case 'signal-envoy':
+        return processes.get(effect.key)?.signal(effect.signal);
+      case 'undo':
+        return background(
+          ports.undo(effect).then((found) => dispatch({ kind: 'undone', id: effect.id, ...found })),
+        );
+      case 'retire':
+        return cleanup(ports.retire(effect.key));
+      case 'forget':
+        return cleanup(ports.forget(effect.key));
+      case 'timer':
+        return startTimer(effect);
       case 'drain':
         return background(
           ports.drain(effect, lifetime.signal).then((why) => dispatch({ kind: 'drained', why })),
         );
       case 'drain-and-stay':
         return background(ports.drainAndStay());
-      case 'signal-envoy':
-        return processes.get(effect.epoch)?.signal(effect.signal);
-      case 'start-grace':
-        return startGrace();
-      case 'forget':
-        return track(ports.forget(effect.epoch));
+      case 'record':
+        return ports.record(effect);
       case 'end':
         return background(finish(effect.exit));
     }
   };
 
-  const spawn = async (epoch: number): Promise<void> => {
-    const envoy = await ports.spawn(epoch);
-    processes.set(epoch, envoy);
-    // The agent was told to end while the bootstrap was being written.
-    if (state.lifecycle.kind === 'ended') envoy.signal('SIGKILL');
+  const prepare = async (effect: EffectOf<'prepare'>): Promise<void> => {
+    const result = await ports
+      .prepare(effect)
+      .catch((thrown: unknown): Preparation => ({ kind: 'rejected', reason: toError(thrown).message }));
+    dispatch({ kind: 'prepared', id: effect.id, result });
+  };
+
+  const spawn = async (effect: EffectOf<'spawn'>): Promise<void> => {
+    const { key } = effect;
+    const envoy = ports.spawn(effect);
+    processes.set(key, envoy);
     const gone = new AbortController();
     background(
-      ports.untilLive(AbortSignal.any([gone.signal, lifetime.signal])).then(
-        () => dispatch({ kind: 'live', epoch }),
+      ports.untilLive(effect, envoy, AbortSignal.any([gone.signal, lifetime.signal])).then(
+        () => dispatch({ kind: 'live', key }),
         () => {},
       ),
     );
     const status = await envoy.exited;
     gone.abort();
-    processes.delete(epoch);
+    processes.delete(key);
     dispatch({
       kind: 'exited',
-      epoch,
+      key,
       exitCode: exitCodeOf(status, constants.signals),
       how: describeExit(status),
     });
   };
 
-  const startGrace = (): void => {
-    const timer = setTimeout(() => dispatch({ kind: 'grace-over' }), ports.termGrace);
-    lifetime.signal.addEventListener('abort', () => clearTimeout(timer), { once: true });
+  const startTimer = ({ name, key, after }: EffectOf<'timer'>): void => {
+    const timer = setTimeout(() => {
+      timers.delete(timer);
+      dispatch({ kind: 'timer', name, key });
+    }, after);
+    timers.add(timer);
   };
 
   const finish = async (exit: Exit): Promise<void> => {
     lifetime.abort();
+    for (const timer of timers) clearTimeout(timer);
     for (const envoy of processes.values()) envoy.signal('SIGKILL');
-    await Promise.all([...processes].map(([epoch, { exited }]) => exited.then(() => ports.forget(epoch))));
+    await Promise.all([...processes].map(([key, { exited }]) => exited.then(() => ports.forget(key))));
     await Promise.all(cleanups);
     resolveEnded(exit);
   };
@@ -119,8 +145,10 @@ export function createSupervisor(ports: SupervisorPorts): Supervisor {
     work.catch((thrown: unknown) => dispatch({ kind: 'failed', why: toError(thrown).message }));
   };
 
-  const track = (work: Promise<void>): void => {
-    const settled = work.catch((thrown: unknown) => log.warn(toError(thrown).message));
+  const cleanup = (work: Promise<void>): void => {
+    const settled = work
+      .catch((thrown: unknown) => log.warn(toError(thrown).message))
+      .finally(() => cleanups.delete(settled));
     cleanups.add(settled);
   };
 

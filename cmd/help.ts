@@ -1,0 +1,19 @@
+export const rootHelp = `pilot-agent supervises an Envoy sidecar: it writes Envoy's bootstrap, starts Envoy, answers health probes, serves
+merged metrics and drains before it leaves.
+
+Usage:
+  pilot-agent <command> [flags]
+
+Commands:
+  proxy [sidecar|router]             run Envoy as a sidecar (default) or a router
+  wait                               wait until the sidecar is ready
+  request <method> <path> [<body>]   call Envoy's admin interface or the agent's status port
+  version                            print the version
+  help [<command>]                   print this, or the help of a command
+
+Examples:
+  pilot-agent proxy sidecar --localConfig examples/productpage     Envoy from files, no control plane
+  pilot-agent proxy --print-config --drainDuration 30s             what would be in force, and why
+  pilot-agent wait --timeoutSeconds 30                             hold an application until the sidecar serves
+  pilot-agent request GET stats?filter=server.state                ask Envoy
+`;

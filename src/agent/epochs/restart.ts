@@ -1,0 +1,227 @@
+/** Hot restarts: from a trigger to a child that is LIVE, or to the old epoch serving as if nothing had happened. */
+import { stop } from './leaving.ts';
+import {
+  type Attempt,
+  activeEpoch,
+  andThen,
+  type Epoch,
+  log,
+  type Outcome,
+  type Preparation,
+  type Prepared,
+  type Step,
+  type SupervisorState,
+  type Trigger,
+  unchanged,
+} from './state.ts';
+
+/** Processes of one agent at once, the one that starts included (trap 5). */
+const MOST_PROCESSES = 3;
+/** Hot restarts in a row that only bring the admin back. */
+const MOST_REPAIRS = 3;
+
+/** Begins the next hot restart, if one is asked for and nothing is in its way. */
+export function proceed(state: SupervisorState): Step {
+  const { attempt, waiting } = state;
+  if (waiting.length === 0 || state.lifecycle.kind !== 'running') return unchanged(state);
+  const active = activeEpoch(state);
+  // An Envoy that never became LIVE may wait for ever for what a new configuration would give it.
+  const stuck = active === undefined && attempt?.kind === 'starting' && attempt.start === 'fresh';
+  if (!stuck && (attempt !== undefined || active === undefined)) return unchanged(state);
+  const triggers = stuck ? [...attempt.triggers, ...waiting] : waiting;
+  const where = placeOf(state, active);
+  const id = state.nextKey;
+  const repairing = active !== undefined && triggers.every(({ kind }) => kind === 'repair');
+  return {
+    state: {
+      ...state,
+      nextKey: id + 1,
+      nextFamily: Math.max(state.nextFamily, where.family + 1),
+      waiting: [],
+      attempt: { kind: 'preparing', id, triggers, ...where },
+    },
+    effects: [
+      log('info', `Hot restart to epoch ${where.number}: ${describe(triggers)}`),
+      {
+        kind: 'prepare',
+        id,
+        ...where,
+        source: repairing ? { kind: 'saved', config: active.config } : { kind: 'inputs' },
+        onlyIfChanged: triggers.every(({ kind }) => kind === 'input' || kind === 'binary'),
+      },
+    ],
+  };
+}
+
+/** Which number and family the next epoch has. Numbers never skip a living parent (trap 7). */
+function placeOf(
+  state: SupervisorState,
+  active: Epoch | undefined,
+): Pick<Prepared, 'start' | 'number' | 'family'> {
+  if (active === undefined) return { start: 'fresh', number: 0, family: state.nextFamily };
+  if (state.wedged) return { start: 'overlap', number: 0, family: state.nextFamily };
+  return { start: 'hot', number: active.number + 1, family: active.family };
+}
+
+export function prepared(state: SupervisorState, id: number, result: Preparation): Step {
+  const { attempt } = state;
+  if (attempt?.kind !== 'preparing' || attempt.id !== id) return unchanged(state);
+  const { triggers, start, number, family } = attempt;
+  const idle = { ...state, attempt: stillStarting(state) };
+  if (result.kind !== 'valid') {
+    const reason = result.kind === 'rejected' ? result.reason : 'nothing changed';
+    const said: Step = { state: idle, effects: reported(triggers, result.kind, number, reason) };
+    const nothingServes = activeEpoch(idle) === undefined && idle.attempt === undefined;
+    return nothingServes
+      ? andThen(said, (now) => stop(now, { code: 1, why: reason }))
+      : andThen(said, proceed);
+  }
+  const ready: Prepared = { triggers, start, number, family, config: result.config };
+  const stuck = state.epochs.find(({ phase }) => phase === 'initializing');
+  if (start === 'fresh' && stuck !== undefined) {
+    return {
+      state: { ...state, attempt: { kind: 'replacing', old: stuck.key, ...ready } },
+      effects: [{ kind: 'signal-envoy', key: stuck.key, signal: 'SIGKILL' }],
+    };
+  }
+  return launchIfRoom(idle, ready);
+}
+
+/** A preparation beside an Envoy that is not LIVE yet leaves that one as the attempt under way when it comes to nothing. */
+function stillStarting(state: SupervisorState): Attempt | undefined {
+  const epoch = state.epochs.find(({ phase }) => phase === 'initializing');
+  if (epoch === undefined || activeEpoch(state) !== undefined) return undefined;
+  const { key, number, family, config } = epoch;
+  return { kind: 'starting', key, number, family, config, start: 'fresh', triggers: [] };
+}
+
+/** Starts what is prepared, or waits until an old epoch has left. */
+export function launchIfRoom(state: SupervisorState, ready: Prepared): Step {
+  const { triggers, start, number, family, config } = ready;
+  const rest: Prepared = { triggers, start, number, family, config };
+  const sameSlot = state.epochs.some((epoch) => epoch.family === family && epoch.number % 3 === number % 3);
+  if (sameSlot || state.epochs.length >= MOST_PROCESSES) {
+    return {
+      state: { ...state, attempt: { kind: 'waiting-for-room', ...rest } },
+      effects: [log('info', `Epoch ${number} waits until an older epoch has drained`)],
+    };
+  }
+  const key = state.nextKey;
+  const epoch: Epoch = { key, number, family, phase: 'initializing', config, hasParent: start === 'hot' };
+  return {
+    state: {
+      ...state,
+      nextKey: key + 1,
+      epochs: [...state.epochs, epoch],
+      attempt: { kind: 'starting', key, ...rest },
+    },
+    effects: [
+      log('info', `Epoch ${number} starting`),
+      { kind: 'spawn', key, number, family, start, config },
+      // Without a parent there is nothing to go back to: it may wait for its control plane as long as it takes.
+      ...(start === 'fresh'
+        ? []
+        : [{ kind: 'timer', name: 'start-timeout', key, after: state.rules.hotRestartTimeout } as const]),
+    ],
+  };
+}
+
+/** A child that is not LIVE in time is abandoned: SIGKILL, for SIGTERM would take its parent with it (trap 3). */
+export function startTimeout(state: SupervisorState, key: number): Step {
+  const { attempt } = state;
+  if (attempt?.kind !== 'starting' || attempt.key !== key || attempt.start === 'fresh')
+    return unchanged(state);
+  return {
+    state,
+    effects: [
+      log(
+        'error',
+        `Epoch ${attempt.number} is not LIVE after ${state.rules.hotRestartTimeout} ms: abandoning it`,
+      ),
+      { kind: 'signal-envoy', key, signal: 'SIGKILL' },
+    ],
+  };
+}
+
+/** The child is gone and its parent serves: what it left behind must be undone before the next one (traps 1 and 2). */
+export function childFailed(
+  state: SupervisorState,
+  { triggers, number, start }: Extract<Attempt, { kind: 'starting' }>,
+  how: string,
+): Step {
+  const active = activeEpoch(state);
+  if (active === undefined) return unchanged({ ...state, attempt: undefined });
+  const id = state.nextKey;
+  const kept = log('warn', `Epoch ${active.number} goes on serving`);
+  const record = reported(triggers, 'failed', number, `epoch ${number} ended before it was LIVE: ${how}`);
+  if (start !== 'hot') {
+    // It shared nothing with the old epoch, so there is nothing to undo.
+    return andThen({ state: { ...state, attempt: undefined }, effects: [...record, kept] }, proceed);
+  }
+  return {
+    state: { ...state, nextKey: id + 1, attempt: { kind: 'undoing', id } },
+    effects: [...record, kept, { kind: 'undo', id, family: active.family, number: active.number }],
+  };
+}
+
+export function undone(
+  state: SupervisorState,
+  { id, freed, adminOpen }: { readonly id: number; readonly freed: boolean; readonly adminOpen: boolean },
+): Step {
+  if (state.attempt?.kind !== 'undoing' || state.attempt.id !== id) return unchanged(state);
+  const idle: SupervisorState = { ...state, attempt: undefined, wedged: !freed };
+  if (adminOpen) return proceed({ ...idle, repairs: 0 });
+  if (state.repairs >= MOST_REPAIRS) {
+    const blind = log(
+      'error',
+      "Envoy's admin stays closed until the next hot restart that succeeds: no statistics",
+    );
+    return andThen({ state: idle, effects: [blind] }, proceed);
+  }
+  const repair: Trigger = {
+    id: -1,
+    kind: 'repair',
+    detail: 'the failed child has closed the admin of its parent',
+  };
+  return proceed({ ...idle, repairs: state.repairs + 1, waiting: [...state.waiting, repair] });
+}
+
+/** Nobody told the old epoch to leave: the agent does, with SIGKILL when that is not enough. */
+export function reap(state: SupervisorState, key: number): Step {
+  const epoch = state.epochs.find((candidate) => candidate.key === key);
+  if (epoch?.phase === 'leaving') {
+    return { state, effects: [{ kind: 'signal-envoy', key, signal: 'SIGKILL' }] };
+  }
+  if (epoch?.phase !== 'draining') return unchanged(state);
+  const epochs = state.epochs.map((each): Epoch => (each.key === key ? { ...each, phase: 'leaving' } : each));
+  return {
+    state: { ...state, epochs },
+    effects: [
+      log('warn', `Epoch ${epoch.number} has not left by itself: reaping it`),
+      { kind: 'signal-envoy', key, signal: 'SIGTERM' },
+      { kind: 'timer', name: 'reap', key, after: state.rules.termGrace },
+    ],
+  };
+}
+
+function reported(
+  triggers: readonly Trigger[],
+  outcome: Outcome,
+  number: number,
+  reason: string,
+): Step['effects'] {
+  if (outcome === 'unchanged') {
+    return [
+      log('info', `No hot restart: ${reason}`),
+      { kind: 'record', triggers, outcome, number: undefined, reason },
+    ];
+  }
+  return [
+    log('error', `Hot restart to epoch ${number} ${outcome}: ${reason}`),
+    { kind: 'record', triggers, outcome, number, reason },
+  ];
+}
+
+export function describe(triggers: readonly Trigger[]): string {
+  return triggers.map(({ detail }) => detail).join(', ');
+}

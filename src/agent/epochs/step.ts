@@ -1,0 +1,133 @@
+/**
+ * The supervisor as a pure function: no clock, no process, no I/O. Time and the ends of processes come in as events; what is
+ * to be done goes out as effects, which `supervisor.ts` carries out.
+ */
+import { drainAsked, drained, endNow, graceOver, leave, leaverExited, stop } from './leaving.ts';
+import { adopt, becameLive, beginFresh, crashed, steady } from './recovery.ts';
+import { childFailed, launchIfRoom, prepared, proceed, reap, startTimeout, undone } from './restart.ts';
+import {
+  andThen,
+  type Epoch,
+  log,
+  type Step,
+  type SupervisorEvent,
+  type SupervisorState,
+  unchanged,
+} from './state.ts';
+
+export function step(state: SupervisorState, event: SupervisorEvent): Step {
+  if (state.lifecycle.kind === 'ended') {
+    return event.kind === 'restart-asked' ? refuse(state, event) : unchanged(state);
+  }
+  switch (event.kind) {
+    case 'start':
+      if (state.nextKey > 0 || state.attempt !== undefined) return unchanged(state);
+      return event.adopted === undefined || event.adopted.length === 0
+        ? beginFresh(state, 0)
+        : adopt(state, event.adopted);
+    case 'restart-asked':
+      return isLeaving(state)
+        ? refuse(state, event)
+        : proceed({ ...state, waiting: [...state.waiting, event.trigger] });
+    case 'prepared':
+      return prepared(state, event.id, event.result);
+    case 'live':
+      return andThen(becameLive(state, event.key), proceed);
+    case 'exited':
+      return exited(state, event);
+    case 'undone':
+      return undone(state, event);
+    case 'timer':
+      return timer(state, event);
+    case 'signal':
+      return isLeaving(state)
+        ? endNow(state, { code: event.exitCode, why: `a second signal, ${event.signal}` })
+        : leave(state, event.signal);
+    case 'quit':
+      return state.lifecycle.kind === 'stopping'
+        ? unchanged(state)
+        : stop(state, { code: 0, why: 'POST /quitquitquit' });
+    case 'drain-asked':
+      return isLeaving(state) ? unchanged(state) : drainAsked(state);
+    case 'drained':
+      return drained(state, event.why);
+    case 'failed':
+      return endNow(state, { code: 1, why: event.why });
+  }
+}
+
+function timer(state: SupervisorState, { name, key }: Extract<SupervisorEvent, { kind: 'timer' }>): Step {
+  switch (name) {
+    case 'start-timeout':
+      return startTimeout(state, key);
+    case 'reap':
+      return reap(state, key);
+    case 'steady':
+      return steady(state, key);
+    case 'backoff':
+      if (state.lifecycle.kind !== 'backing-off') return unchanged(state);
+      return andThen(beginFresh({ ...state, lifecycle: { kind: 'running' } }, 0), proceed);
+    case 'grace':
+      return graceOver(state);
+  }
+}
+
+function exited(before: SupervisorState, event: Extract<SupervisorEvent, { kind: 'exited' }>): Step {
+  const epoch = before.epochs.find(({ key }) => key === event.key);
+  if (epoch === undefined) return unchanged(before);
+  const state = { ...before, epochs: before.epochs.filter(({ key }) => key !== event.key) };
+  const first: Step = { state, effects: [{ kind: 'forget', key: event.key }, said(before, epoch, event)] };
+  return andThen(first, (now) => afterExit(now, epoch, event));
+}
+
+function afterExit(
+  state: SupervisorState,
+  epoch: Epoch,
+  event: { readonly exitCode: number; readonly how: string },
+): Step {
+  if (isLeaving(state)) return leaverExited(state, epoch, event);
+  const { attempt } = state;
+  if (epoch.phase === 'serving') return crashed(state, epoch, event);
+  if (epoch.phase === 'initializing') {
+    if (attempt?.kind === 'starting' && attempt.key === epoch.key) {
+      return attempt.start === 'fresh'
+        ? crashed(state, epoch, event)
+        : childFailed(state, attempt, event.how);
+    }
+    if (attempt?.kind === 'replacing' && attempt.old === epoch.key) return launchIfRoom(state, attempt);
+  }
+  return attempt?.kind === 'waiting-for-room' ? launchIfRoom(state, attempt) : unchanged(state);
+}
+
+function said(
+  state: SupervisorState,
+  epoch: Epoch,
+  { exitCode, how }: { readonly exitCode: number; readonly how: string },
+) {
+  if (isLeaving(state) || epoch.phase === 'draining')
+    return log('info', `Epoch ${epoch.number} ended: ${how}`);
+  if (exitCode === 0) return log('info', `Epoch ${epoch.number} exited normally`);
+  return log('error', `Epoch ${epoch.number} exited with error: ${how}`);
+}
+
+function refuse(
+  state: SupervisorState,
+  { trigger }: Extract<SupervisorEvent, { kind: 'restart-asked' }>,
+): Step {
+  return {
+    state,
+    effects: [
+      {
+        kind: 'record',
+        triggers: [trigger],
+        outcome: 'refused',
+        number: undefined,
+        reason: 'the agent is leaving',
+      },
+    ],
+  };
+}
+
+function isLeaving({ lifecycle }: SupervisorState): boolean {
+  return lifecycle.kind === 'draining' || lifecycle.kind === 'stopping' || lifecycle.kind === 'ended';
+}

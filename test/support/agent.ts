@@ -1,0 +1,159 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { readdirSync, readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { onTestFinished } from 'vitest';
+import { findEnvoy } from '../../src/envoy/binary.ts';
+import { freePorts } from './ports.ts';
+import { tempFolder } from './temp-folder.ts';
+import { until } from './until.ts';
+
+/** The built executable: system tests run what users run. */
+export const PILOT_AGENT = fileURLToPath(new URL('../../dist/pilot-agent.cjs', import.meta.url));
+
+export interface AgentOptions {
+  /** Arguments after `proxy`; the ports, folders and base id of the test are put before them, so that these win. */
+  readonly args?: readonly string[];
+  readonly env?: Readonly<Record<string, string>>;
+  readonly node?: string;
+}
+
+export interface RunningAgent {
+  readonly pid: number;
+  readonly ports: {
+    readonly admin: number;
+    readonly status: number;
+    readonly envoyStatus: number;
+    readonly metrics: number;
+  };
+  readonly configPath: string;
+  /** What agent and Envoy have printed so far. */
+  output(): string;
+  signal(signal: NodeJS.Signals): void;
+  /** Exit code, or 128 + signal number; waits for it. */
+  readonly exited: Promise<number>;
+  /** Pids of the Envoys that this agent runs now. */
+  envoys(): number[];
+  get(port: number, path: string): Promise<{ readonly status: number; readonly body: string }>;
+  post(port: number, path: string): Promise<{ readonly status: number; readonly body: string }>;
+  /** Waits until `/healthz/ready` answers 200. */
+  ready(): Promise<void>;
+}
+
+/** Starts `pilot-agent proxy` on free ports in a folder of its own; ends it, and every Envoy of it, when the test is over. */
+export async function startAgent({
+  args = [],
+  env = {},
+  node = process.execPath,
+}: AgentOptions = {}): Promise<RunningAgent> {
+  const [admin = 0, status = 0, envoyStatus = 0, metrics = 0] = await freePorts(4);
+  const configPath = `${await tempFolder()}/proxy`;
+  const envoy = await findEnvoy(process.env);
+  if (envoy === undefined) throw new Error('no Envoy: run "npm run envoy"');
+  const child = spawn(
+    node,
+    [
+      PILOT_AGENT,
+      'proxy',
+      'sidecar',
+      ...['--configPath', configPath, '--binaryPath', envoy],
+      ...[
+        '--proxyAdminPort',
+        String(admin),
+        '--statusPort',
+        String(status),
+        '--prometheusPort',
+        String(metrics),
+      ],
+      ...['--base-id', String(1 + Math.floor(Math.random() * 100_000_000)), '--concurrency', '2'],
+      ...args,
+    ],
+    {
+      env: {
+        PATH: process.env['PATH'] ?? '',
+        HOME: process.env['HOME'] ?? '',
+        ENVOY_STATUS_PORT: String(envoyStatus),
+        ...env,
+      },
+      stdio: ['ignore', 'pipe', 'pipe'],
+    },
+  );
+  let output = '';
+  for (const stream of [child.stdout, child.stderr]) stream.on('data', (chunk) => (output += chunk));
+  const exited = exitOf(child);
+  const pid = child.pid ?? 0;
+  const envoys = () => childrenOf(pid);
+  onTestFinished(async () => {
+    const left = envoys();
+    child.kill('SIGKILL');
+    await exited;
+    for (const envoyPid of left) kill(envoyPid);
+  });
+  const call = async (method: string, port: number, path: string) => {
+    const response = await fetch(`http://127.0.0.1:${port}${path}`, {
+      method,
+      signal: AbortSignal.timeout(10_000),
+    });
+    return { status: response.status, body: await response.text() };
+  };
+  const get = (port: number, path: string) => call('GET', port, path);
+  return {
+    pid,
+    ports: { admin, status, envoyStatus, metrics },
+    configPath,
+    output: () => output,
+    signal: (signal) => void child.kill(signal),
+    exited,
+    envoys,
+    get,
+    post: (port, path) => call('POST', port, path),
+    ready: async () => {
+      await until(`the agent is ready; it said:\n${output}`, async () => {
+        if (child.exitCode !== null) throw new Error(`the agent left with ${child.exitCode}:\n${output}`);
+        return (await get(status, '/healthz/ready')).status === 200;
+      }).catch((error: unknown) => {
+        throw new Error(`not ready; the agent said:\n${output}`, { cause: error });
+      });
+    },
+  };
+}
+
+function exitOf(child: ChildProcess): Promise<number> {
+  return new Promise((resolve) => {
+    child.once('close', (code, signal) => resolve(code ?? 128 + (signal === 'SIGKILL' ? 9 : 15)));
+  });
+}
+
+/** Children of a process, from /proc. */
+export function childrenOf(pid: number): number[] {
+  return readdirSync('/proc')
+    .filter((name) => /^\d+$/.test(name))
+    .map(Number)
+    .filter((candidate) => parentOf(candidate) === pid);
+}
+
+function parentOf(pid: number): number | undefined {
+  try {
+    const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
+    return Number(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[1]);
+  } catch {
+    return undefined;
+  }
+}
+
+/** Whether a process is there and not a zombie. */
+export function isAlive(pid: number): boolean {
+  try {
+    const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
+    return stat.slice(stat.lastIndexOf(')') + 2)[0] !== 'Z';
+  } catch {
+    return false;
+  }
+}
+
+function kill(pid: number): void {
+  try {
+    process.kill(pid, 'SIGKILL');
+  } catch {
+    // It is gone.
+  }
+}
