@@ -1,7 +1,7 @@
 /** The `pilot-agent` executable: finds the command, runs it, sets the exit code. */
-import { writeSync } from 'node:fs';
 import { EnvironmentError, InputError, toError } from '../src/platform/errors.ts';
 import { rootHelp } from './help.ts';
+import { print } from './print.ts';
 
 const [command, ...argv] = process.argv.slice(2);
 
@@ -18,7 +18,7 @@ run(command, argv).then(
 async function run(name: string | undefined, args: readonly string[]): Promise<number> {
   switch (name) {
     case 'version':
-      return (await import('./version.ts')).version(args, print);
+      return (await import('./version.ts')).version(args);
     case undefined:
     case '-h':
     case '--help':
@@ -35,15 +35,4 @@ async function run(name: string | undefined, args: readonly string[]): Promise<n
 
 function help(topic: string | undefined): Promise<number> {
   return topic === undefined || topic === 'help' ? run(undefined, []) : run(topic, ['--help']);
-}
-
-/** By descriptor, not `process.stdout`: touching that makes the pipe that Envoy inherits non-blocking. */
-export type Print = (descriptor: 1 | 2, text: string) => void;
-function print(descriptor: 1 | 2, text: string): void {
-  const bytes = Buffer.from(text);
-  try {
-    for (let written = 0; written < bytes.length; ) written += writeSync(descriptor, bytes, written);
-  } catch {
-    // Nobody reads.
-  }
 }

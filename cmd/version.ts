@@ -1,7 +1,7 @@
 import { parseArgs } from 'node:util';
 import { buildInfo } from '../src/platform/build-info.ts';
 import { InputError, toError } from '../src/platform/errors.ts';
-import type { Print } from './pilot-agent.ts';
+import { print } from './print.ts';
 
 const help = `Print the version of pilot-agent.
 
@@ -18,7 +18,7 @@ Examples:
   pilot-agent version -o json
 `;
 
-export function version(argv: readonly string[], print: Print): number {
+export function version(argv: readonly string[]): number {
   const { short, output, help: wantsHelp } = parse(argv);
   if (wantsHelp) print(1, help);
   else if (output === 'json') print(1, `${JSON.stringify({ clientVersion: buildInfo }, null, 2)}\n`);
