@@ -1,4 +1,5 @@
 import { Agent, type IncomingMessage, type OutgoingHttpHeaders, request } from 'node:http';
+import { startDeadline } from './deadline.ts';
 import type { Millis } from './duration.ts';
 
 export interface HttpCall {
@@ -20,7 +21,9 @@ export interface HttpAnswer {
 }
 
 const MAX_TEXT_BYTES = 1024 * 1024;
-const agent = new Agent({ keepAlive: true, maxSockets: 16, maxFreeSockets: 2, timeout: 30_000 });
+// A connection per call. A kept one would go on asking the old Envoy all through a hot restart: the new one takes the admin
+// port, but the old one answers on connections that it already has (seen with Envoy 1.40).
+const agent = new Agent({ keepAlive: false });
 
 /**
  * Calls a server on this machine and hands back the stream of its answer. `node:http` rather than undici: 2 MB of memory
@@ -29,9 +32,10 @@ const agent = new Agent({ keepAlive: true, maxSockets: 16, maxFreeSockets: 2, ti
  *   destroys the stream with that error
  */
 export function openHttp(call: HttpCall): Promise<IncomingMessage> {
-  const timeout = AbortSignal.timeout(Math.max(0, call.deadline));
-  const signal = call.signal === undefined ? timeout : AbortSignal.any([timeout, call.signal]);
-  return new Promise((resolve, reject) => {
+  const { signal, release } = startDeadline(call.deadline, address(call), call.signal);
+  return new Promise<IncomingMessage>((resolve, reject) => {
+    signal.throwIfAborted();
+    let answer: IncomingMessage | undefined;
     const outgoing = request(
       {
         agent,
@@ -40,17 +44,33 @@ export function openHttp(call: HttpCall): Promise<IncomingMessage> {
         path: call.path,
         method: call.method ?? 'GET',
         headers: call.headers ?? {},
-        signal,
       },
       (response) => {
-        signal.addEventListener('abort', () => response.destroy(signal.reason), { once: true });
+        answer = response;
         resolve(response);
       },
     );
-    outgoing.on('error', (error) => reject(signal.aborted ? signal.reason : error));
+    const abort = () => {
+      reject(signal.reason);
+      answer?.destroy(signal.reason);
+      outgoing.destroy();
+    };
+    signal.addEventListener('abort', abort, { once: true });
+    outgoing.on('error', reject);
+    outgoing.on('close', () => {
+      release();
+      // An answer that is no answer (101 Switching Protocols) closes the request without an error.
+      reject(new Error(`${address(call)}: the connection ended before an answer`));
+    });
     outgoing.end(call.body);
+  }).catch((error: unknown) => {
+    release();
+    throw error;
   });
 }
+
+const address = ({ host, port, path }: HttpCall) =>
+  `http://${host.includes(':') ? `[${host}]` : host}:${port}${path}`;
 
 /**
  * Calls a server on this machine and reads its whole answer as text.
@@ -64,7 +84,7 @@ export async function callHttp(call: HttpCall): Promise<HttpAnswer> {
     bytes += chunk.length;
     if (bytes > MAX_TEXT_BYTES) {
       response.destroy();
-      throw new Error(`the answer of ${call.host}:${call.port}${call.path} is over ${MAX_TEXT_BYTES} bytes`);
+      throw new Error(`${address(call)}: the answer is over ${MAX_TEXT_BYTES} bytes`);
     }
     chunks.push(chunk);
   }

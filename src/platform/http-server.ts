@@ -28,6 +28,8 @@ export interface HttpServer extends Closable {
 const HEADERS_DEADLINE_MS = 5_000;
 const REQUEST_DEADLINE_MS = 10_000;
 const IDLE_KEEP_ALIVE_MS = 75_000;
+/** What `close` leaves to answers that are under way. */
+const CLOSE_GRACE_MS = 250;
 const MAX_HEADER_BYTES = 32 * 1024;
 const MAX_CONNECTIONS = 4_096;
 
@@ -41,8 +43,9 @@ export async function startHttpServer(options: HttpServerOptions): Promise<HttpS
     Promise.resolve()
       .then(() => options.handler(request, response))
       .catch((thrown: unknown) => {
-        if (!response.headersSent) response.writeHead(500, { 'content-type': 'text/plain; charset=utf-8' });
-        response.end();
+        // What was cut short must not look whole: with the header gone, only a broken connection says so.
+        if (response.headersSent) response.destroy();
+        else response.writeHead(500, { 'content-type': 'text/plain; charset=utf-8' }).end();
         options.onError?.(toError(thrown), request);
       });
   };
@@ -58,15 +61,16 @@ export async function startHttpServer(options: HttpServerOptions): Promise<HttpS
   );
   server.maxConnections = MAX_CONNECTIONS;
   await listen(server, options);
-  // A client that resets its connection is its own business.
-  server.on('clientError', (_error, socket) => socket.destroy());
   let closing: Promise<void> | undefined;
   return {
     port: (server.address() as AddressInfo).port,
     close: () => {
       closing ??= new Promise((resolve) => {
-        server.close(() => resolve());
-        server.closeAllConnections();
+        const cut = setTimeout(() => server.closeAllConnections(), CLOSE_GRACE_MS);
+        server.close(() => {
+          clearTimeout(cut);
+          resolve();
+        });
       });
       return closing;
     },

@@ -1,0 +1,119 @@
+import { connect, type Socket } from 'node:net';
+import { afterEach, describe, expect, it } from 'vitest';
+import { millis } from '../../src/platform/duration.ts';
+import { callHttp } from '../../src/platform/http-client.ts';
+import { type HttpServer, type HttpServerOptions, startHttpServer } from '../../src/platform/http-server.ts';
+
+const servers: HttpServer[] = [];
+const sockets: Socket[] = [];
+afterEach(async () => {
+  for (const socket of sockets.splice(0)) socket.destroy();
+  await Promise.all(servers.splice(0).map((server) => server.close()));
+});
+
+async function start(options: Partial<HttpServerOptions> = {}): Promise<HttpServer> {
+  const server = await startHttpServer({
+    host: '127.0.0.1',
+    port: 0,
+    setting: '--statusPort',
+    handler: (_, response) => {
+      response.end('fine');
+    },
+    ...options,
+  });
+  servers.push(server);
+  return server;
+}
+
+/** Sends bytes as they are and hands back all that comes until the server closes. */
+function exchange(port: number, bytes: string): Promise<string> {
+  return new Promise((resolve) => {
+    const socket = connect(port, '127.0.0.1', () => socket.write(bytes));
+    sockets.push(socket);
+    let text = '';
+    socket.on('data', (chunk) => {
+      text += chunk;
+    });
+    socket.on('error', () => {});
+    socket.on('close', () => resolve(text));
+  });
+}
+
+const get = (port: number) => callHttp({ host: '127.0.0.1', port, path: '/', deadline: millis(5_000) });
+
+describe('startHttpServer', () => {
+  it('names port and setting when the port is taken', async () => {
+    const { port } = await start();
+    await expect(start({ port })).rejects.toThrow(
+      `cannot listen on 127.0.0.1:${port} (--statusPort): it is already in use; free the port or set --statusPort to another`,
+    );
+  });
+
+  it('answers 500 when a handler throws, and tells the owner', async () => {
+    const seen: string[] = [];
+    const { port } = await start({
+      handler: () => {
+        throw new Error('oh');
+      },
+      onError: (error) => seen.push(error.message),
+    });
+    expect(await get(port)).toMatchObject({ status: 500, body: '' });
+    expect(seen).toEqual(['oh']);
+  });
+
+  it('breaks the connection when a handler throws half-way, so that half an answer does not look whole', async () => {
+    const { port } = await start({
+      handler: (_, response) => {
+        response.write('half');
+        return Promise.reject(new Error('oh'));
+      },
+    });
+    await expect(get(port)).rejects.toThrow();
+  });
+
+  it.each([
+    ['garbage', '\x00\x01\x02\r\n\r\n', 'HTTP/1.1 400 Bad Request'],
+    ['TLS', '\x16\x03\x01\x00\xa5\x01\x00\x00', 'HTTP/1.1 400 Bad Request'],
+    ['HTTP/2', 'PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n', 'HTTP/1.1 400 Bad Request'],
+    ['headers over the limit', `GET / HTTP/1.1\r\nx: ${'x'.repeat(40_000)}\r\n\r\n`, 'HTTP/1.1 431 '],
+    [
+      'two lengths',
+      'POST / HTTP/1.1\r\nhost: x\r\ncontent-length: 1\r\ncontent-length: 2\r\n\r\n',
+      'HTTP/1.1 400 ',
+    ],
+  ])('answers %s with an error and closes', async (_, bytes, expected) => {
+    const { port } = await start();
+    expect(await exchange(port, bytes)).toContain(expected);
+    expect(await get(port)).toMatchObject({ status: 200 });
+  });
+
+  it('ends a client that sends its header too slowly, or nothing', async () => {
+    const { port } = await start();
+    const [slow] = await Promise.all([exchange(port, 'GET / HTTP/1.1\r\nhost: x\r\n'), exchange(port, '')]);
+    expect(slow).toContain('HTTP/1.1 408 ');
+  });
+
+  it.each([
+    ['lets an answer that is under way come to its end', 50, 'whole'],
+    ['waits for no answer that hangs', 60_000, 'cut'],
+  ])('%s when it closes', async (_, delay, expected) => {
+    let arrived = () => {};
+    const request = new Promise<void>((resolve) => {
+      arrived = resolve;
+    });
+    const server = await start({
+      handler: (_request, response) => {
+        arrived();
+        const timer = setTimeout(() => response.end('whole'), delay);
+        response.on('close', () => clearTimeout(timer));
+      },
+    });
+    const answer = get(server.port).then(
+      ({ body }) => body,
+      () => 'cut',
+    );
+    await request;
+    await Promise.all([server.close(), server.close()]);
+    expect(await answer).toBe(expected);
+  });
+});
