@@ -1,0 +1,48 @@
+import type { Millis } from '../platform/duration.ts';
+import { toError } from '../platform/errors.ts';
+import { readFirst } from '../platform/read-first.ts';
+
+export interface LocalCall {
+  readonly url: string;
+  readonly method: string;
+  readonly body?: string | undefined;
+  /** From the call to the last byte of the answer. */
+  readonly deadline: Millis;
+  readonly signal?: AbortSignal | undefined;
+  /** How much of the answer is wanted. */
+  readonly maxBytes: number;
+}
+
+/**
+ * One call of a short-lived command (`wait`, `request`), by undici: it resolves `localhost` to whichever family answers.
+ * @throws Error with a message that says what was asked and what went wrong
+ */
+export async function callLocal(
+  call: LocalCall,
+): Promise<{ readonly status: number; readonly body: Buffer }> {
+  const { Agent, request } = await import('undici');
+  const dispatcher = new Agent({ headersTimeout: call.deadline, bodyTimeout: call.deadline });
+  const late = AbortSignal.timeout(call.deadline);
+  const signal = call.signal === undefined ? late : AbortSignal.any([late, call.signal]);
+  try {
+    const response = await request(call.url, {
+      method: call.method,
+      body: call.body ?? null,
+      dispatcher,
+      signal,
+    });
+    return { status: response.statusCode, body: await readFirst(response.body, call.maxBytes) };
+  } catch (thrown) {
+    if (call.signal?.aborted === true) throw call.signal.reason;
+    const reason = late.aborted ? `no answer within ${call.deadline} ms` : describe(toError(thrown));
+    throw new Error(`${call.method} ${call.url}: ${reason}`, { cause: thrown });
+  } finally {
+    await dispatcher.destroy();
+  }
+}
+
+/** `localhost` is several addresses, and so may be the errors; the message is then empty and the reasons are inside. */
+function describe(error: Error): string {
+  if (!(error instanceof AggregateError)) return error.message;
+  return error.errors.map((each: unknown) => toError(each).message).join(', ');
+}

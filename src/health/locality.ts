@@ -1,0 +1,38 @@
+import type { IncomingMessage } from 'node:http';
+import { isIPv4 } from 'node:net';
+
+/** What of a request decides whether it comes from a tool on this machine. */
+export interface Origin {
+  readonly peer: string | undefined;
+  readonly headers: IncomingMessage['headers'];
+}
+
+export const originOf = (request: IncomingMessage): Origin => ({
+  peer: request.socket.remoteAddress,
+  headers: request.headers,
+});
+
+/**
+ * Whether a request may change the sidecar: it comes over loopback, and not through a browser. A web page can make a browser on
+ * this machine POST to localhost: such a request carries `Origin` or `Sec-Fetch-*`, and after DNS rebinding a Host that
+ * is not this machine's. curl, kubelet's exec and `pilot-agent request` send none of these.
+ */
+export function isLocalTool({ peer, headers }: Origin): boolean {
+  if (!isLoopback(peer)) return false;
+  if (headers.origin !== undefined) return false;
+  if (Object.keys(headers).some((name) => name.startsWith('sec-fetch-'))) return false;
+  return headers.host === undefined || headers.host === '' || isLocalHost(headers.host);
+}
+
+/** 127.0.0.0/8, ::1, and the first as IPv4-mapped IPv6. */
+export function isLoopback(address: string | undefined): boolean {
+  if (address === undefined) return false;
+  const plain = address.toLowerCase().replace(/^::ffff:(?=\d+\.)/, '');
+  return plain === '::1' || (isIPv4(plain) && plain.startsWith('127.'));
+}
+
+function isLocalHost(host: string): boolean {
+  const [, bracketed, plain] = /^(?:\[([^\]]*)\]|([^:]*))(?::\d*)?$/.exec(host) ?? [];
+  if (bracketed !== undefined) return isLoopback(bracketed);
+  return plain !== undefined && (plain.toLowerCase() === 'localhost' || (isIPv4(plain) && isLoopback(plain)));
+}

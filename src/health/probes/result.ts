@@ -1,0 +1,5 @@
+/** What the status server answers to a probe. */
+export interface ProbeResult {
+  readonly status: number;
+  readonly body: string | Uint8Array;
+}
