@@ -1,3 +1,4 @@
+import { startDeadline } from '../platform/deadline.ts';
 import type { Millis } from '../platform/duration.ts';
 import { toError } from '../platform/errors.ts';
 import { readFirst } from '../platform/read-first.ts';
@@ -22,8 +23,8 @@ export async function callLocal(
 ): Promise<{ readonly status: number; readonly body: Buffer }> {
   const { Agent, request } = await import('undici');
   const dispatcher = new Agent({ headersTimeout: call.deadline, bodyTimeout: call.deadline });
-  const late = AbortSignal.timeout(call.deadline);
-  const signal = call.signal === undefined ? late : AbortSignal.any([late, call.signal]);
+  const what = `${call.method} ${call.url}`;
+  const { signal, release } = startDeadline(call.deadline, what, call.signal);
   try {
     const response = await request(call.url, {
       method: call.method,
@@ -33,10 +34,10 @@ export async function callLocal(
     });
     return { status: response.statusCode, body: await readFirst(response.body, call.maxBytes) };
   } catch (thrown) {
-    if (call.signal?.aborted === true) throw call.signal.reason;
-    const reason = late.aborted ? `no answer within ${call.deadline} ms` : describe(toError(thrown));
-    throw new Error(`${call.method} ${call.url}: ${reason}`, { cause: thrown });
+    if (signal.aborted) throw signal.reason;
+    throw new Error(`${what}: ${describe(toError(thrown))}`, { cause: thrown });
   } finally {
+    release();
     await dispatcher.destroy();
   }
 }

@@ -52,6 +52,6 @@ export function probeHost(
 ): string {
   if (prober.hostHeader !== undefined) return prober.hostHeader;
   if (incomingHost === undefined || incomingHost === '') return destination;
-  const [, name, port] = /^(.*):(\d+)$/.exec(incomingHost) ?? [];
+  const [, name, port] = /^(\[[^\]]*\]|[^:]*):(\d+)$/.exec(incomingHost) ?? [];
   return name !== undefined && Number(port) === statusPort ? `${name}:${prober.port}` : incomingHost;
 }
