@@ -3,6 +3,9 @@ import { EnvironmentError, InputError, toError } from '../src/platform/errors.ts
 import { rootHelp } from './help.ts';
 import { print } from './print.ts';
 
+/** Istio's exit code for whatever a command could not do. */
+const FAILED = 255;
+
 const [command, ...argv] = process.argv.slice(2);
 
 run(command, argv).then(
@@ -10,13 +13,19 @@ run(command, argv).then(
   (thrown: unknown) => {
     const error = toError(thrown);
     print(2, `Error: ${error.message}\n`);
-    process.exit(error instanceof InputError || error instanceof EnvironmentError ? error.exitCode : 1);
+    process.exit(error instanceof EnvironmentError ? error.exitCode : FAILED);
   },
 );
 
 /** Each command is loaded when it is asked for: `proxy` pays for nothing that it does not use. */
 async function run(name: string | undefined, args: readonly string[]): Promise<number> {
   switch (name) {
+    case 'proxy':
+      return (await import('./proxy.ts')).proxy(args);
+    case 'wait':
+      return (await import('./wait.ts')).wait(args);
+    case 'request':
+      return (await import('./request.ts')).request(args);
     case 'version':
       return (await import('./version.ts')).version(args);
     case undefined:

@@ -2,24 +2,40 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { EnvoyAdmin } from '../envoy/admin.ts';
 import { millis } from '../platform/duration.ts';
 
+/** Which Envoy is meant: during a hot restart parent and child answer on the same admin port, one after the other. */
+export interface EnvoyIdentity {
+  readonly epoch: number;
+  readonly baseId: number;
+}
+
 const CALL_DEADLINE = millis(1_000);
-const FIRST_PAUSE_MS = 25;
+const FIRST_PAUSE_MS = 20;
 const LONGEST_PAUSE_MS = 2_000;
 
-/** `server.state` of an Envoy whose listeners serve. */
-const LIVE = 0;
-
 /**
- * Asks Envoy's admin until it says that it is LIVE: often at first, for Envoy takes a fifth of a second, then less and less,
- * for without a control plane it may take for ever.
+ * Asks Envoy's admin until this epoch says that it is LIVE: often at first, for Envoy takes a fifth of a second, then less and
+ * less, for without a control plane it may take for ever. From `/server_info`, for the statistic `server.state` lags behind.
  * @throws only when `signal` aborts
  */
-export async function untilLive(admin: EnvoyAdmin, signal: AbortSignal): Promise<void> {
-  for (let pause = FIRST_PAUSE_MS; ; pause = Math.min(pause * 1.2, LONGEST_PAUSE_MS)) {
-    const answer = await admin
-      .get('/stats?filter=^server.state$', CALL_DEADLINE, signal)
-      .catch(() => undefined);
-    if (answer?.status === 200 && Number(/server\.state: (\d+)/.exec(answer.body)?.[1]) === LIVE) return;
+export async function untilLive(admin: EnvoyAdmin, which: EnvoyIdentity, signal: AbortSignal): Promise<void> {
+  for (let pause = FIRST_PAUSE_MS; ; pause = Math.min(pause * 1.1, LONGEST_PAUSE_MS)) {
+    const answer = await admin.get('/server_info', CALL_DEADLINE, signal).catch(() => undefined);
+    if (answer?.status === 200 && isLive(answer.body, which)) return;
     await delay(pause, undefined, { signal });
+  }
+}
+
+/** Whether an answer of `/server_info` comes from this epoch, and says that it serves. */
+export function isLive(serverInfo: string, { epoch, baseId }: EnvoyIdentity): boolean {
+  try {
+    const { state, command_line_options: options } = JSON.parse(serverInfo) as {
+      readonly state?: unknown;
+      readonly command_line_options?: { readonly restart_epoch?: unknown; readonly base_id?: unknown };
+    };
+    return (
+      state === 'LIVE' && Number(options?.restart_epoch) === epoch && Number(options?.base_id) === baseId
+    );
+  } catch {
+    return false;
   }
 }

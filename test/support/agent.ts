@@ -1,7 +1,8 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import { readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { onTestFinished } from 'vitest';
+import { sharedMemoryFile } from '../../src/envoy/base-id.ts';
 import { findEnvoy } from '../../src/envoy/binary.ts';
 import { freePorts } from './ports.ts';
 import { tempFolder } from './temp-folder.ts';
@@ -35,6 +36,8 @@ export interface RunningAgent {
   envoys(): number[];
   get(port: number, path: string): Promise<{ readonly status: number; readonly body: string }>;
   post(port: number, path: string): Promise<{ readonly status: number; readonly body: string }>;
+  /** Whether the shared memory of its Envoys is still there. */
+  sharedMemoryLeft(): boolean;
   /** Waits until `/healthz/ready` answers 200. */
   ready(): Promise<void>;
 }
@@ -49,6 +52,7 @@ export async function startAgent({
   const configPath = `${await tempFolder()}/proxy`;
   const envoy = await findEnvoy(process.env);
   if (envoy === undefined) throw new Error('no Envoy: run "npm run envoy"');
+  const baseId = 1 + Math.floor(Math.random() * 100_000_000);
   const child = spawn(
     node,
     [
@@ -64,7 +68,7 @@ export async function startAgent({
         '--prometheusPort',
         String(metrics),
       ],
-      ...['--base-id', String(1 + Math.floor(Math.random() * 100_000_000)), '--concurrency', '2'],
+      ...['--base-id', String(baseId), '--concurrency', '2'],
       ...args,
     ],
     {
@@ -106,6 +110,7 @@ export async function startAgent({
     envoys,
     get,
     post: (port, path) => call('POST', port, path),
+    sharedMemoryLeft: () => existsSync(sharedMemoryFile(baseId)),
     ready: async () => {
       await until(`the agent is ready; it said:\n${output}`, async () => {
         if (child.exitCode !== null) throw new Error(`the agent left with ${child.exitCode}:\n${output}`);

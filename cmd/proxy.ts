@@ -1,0 +1,38 @@
+import { readFile } from 'node:fs/promises';
+import { runProxy } from '../src/agent/proxy.ts';
+import { wantsHelp } from '../src/config/argv.ts';
+import { loadConfig } from '../src/config/load-config.ts';
+import { createLogger } from '../src/log/logger.ts';
+import { errorCode } from '../src/platform/errors.ts';
+import { print } from './print.ts';
+
+const LAST_LINES_MS = 500;
+
+/** `pilot-agent proxy`: runs Envoy until it ends; the exit code says how. */
+export async function proxy(argv: readonly string[]): Promise<number> {
+  if (wantsHelp(argv)) {
+    print(1, '');
+    return 0;
+  }
+  const loaded = await loadConfig({ argv, env: process.env, readFile: readIfThere });
+  if (loaded.printConfig) {
+    for (const warning of loaded.warnings) print(2, `Warning: ${warning}\n`);
+    print(1, '');
+    return 0;
+  }
+  const log = createLogger(loaded.config.log);
+  try {
+    const { code, why } = await runProxy(loaded, process.env, log);
+    log.info(`Agent has successfully terminated: ${why}`);
+    return code;
+  } finally {
+    await log.flush(LAST_LINES_MS);
+  }
+}
+
+function readIfThere(path: string): Promise<string | undefined> {
+  return readFile(path, 'utf8').catch((thrown: unknown) => {
+    if (errorCode(thrown) === 'ENOENT') return undefined;
+    throw thrown;
+  });
+}

@@ -1,0 +1,90 @@
+import type { NodeIdentity } from '../bootstrap/identity.ts';
+import type { AgentConfig } from '../config/agent-config.ts';
+import type { EnvoyAdmin } from '../envoy/admin.ts';
+import { cachedProbe } from '../health/cached-probe.ts';
+import { askEnvoy, type ConfigSource } from '../health/envoy-readiness.ts';
+import type { Readiness } from '../health/readiness.ts';
+import { startStatusServer } from '../health/status-server.ts';
+import type { Closable } from '../platform/closable.ts';
+import { millis } from '../platform/duration.ts';
+import type { Logger } from '../platform/logger.ts';
+import { knownReadiness } from './readiness.ts';
+import type { Supervisor } from './supervisor.ts';
+
+export interface ServersOptions {
+  readonly config: AgentConfig;
+  readonly identity: NodeIdentity;
+  readonly admin: EnvoyAdmin;
+  readonly supervisor: Supervisor;
+  /** Certificate files that the way to the control plane lacks. */
+  readonly missingSecrets: () => readonly string[];
+  readonly log: Logger;
+}
+
+/** How long an answer of Envoy's serves further probes: kubelet, Envoy's own status listener and people may ask at once. */
+const READINESS_MAX_AGE = millis(100);
+
+/**
+ * Starts what the agent answers on: status and metrics. Either both are there or none.
+ * @throws EnvironmentError naming the port and its flag
+ */
+export async function startServers(options: ServersOptions): Promise<Closable> {
+  const { config, supervisor } = options;
+  const log = options.log.scope('healthcheck');
+  const open: Closable[] = [];
+  const close = async () => {
+    for (const each of open) await each.close();
+  };
+  try {
+    if (config.statusPort !== 0) {
+      const deps = {
+        readiness: readinessOf(options),
+        live: () => ({ alive: true }) as const,
+        metrics: (_request: unknown, response: { end(text: string): void }) => response.end(''),
+        quit: () => supervisor.dispatch({ kind: 'quit' }),
+        drain: async () => supervisor.dispatch({ kind: 'drain-asked' }),
+        log,
+        appProbers: config.appProbers,
+        proberOptions: {
+          instanceIp: config.instanceIp,
+          localhostDestination: config.probeLocalhostDestination,
+          statusPort: config.statusPort,
+          http2: config.probeHttp2,
+          keepAlive: config.probeKeepAlive,
+        },
+      };
+      open.unshift(await startStatusServer({ port: config.statusPort, deps }));
+      options.log.info(`Opening status port ${config.statusPort}`);
+    }
+    return { close };
+  } catch (thrown) {
+    await close();
+    throw thrown;
+  }
+}
+
+/** Readiness: what the supervisor knows, else what Envoy says, else what is missing on the way to the control plane. */
+function readinessOf({
+  config,
+  admin,
+  supervisor,
+  missingSecrets,
+}: ServersOptions): () => Promise<Readiness> {
+  const source: ConfigSource =
+    config.localConfig === undefined
+      ? { kind: 'xds', address: config.discoveryAddress }
+      : { kind: 'files', folder: config.localConfig };
+  const ask = cachedProbe(
+    () => askEnvoy(admin, source),
+    READINESS_MAX_AGE,
+    () => performance.now(),
+  );
+  return async () => {
+    const known = knownReadiness(supervisor.state());
+    if (known !== undefined) return known;
+    const answer = await ask();
+    const missing = missingSecrets();
+    if (answer.ready || missing.length === 0) return answer;
+    return { ready: false, reason: `${answer.reason}; certificates are missing: ${missing.join(', ')}` };
+  };
+}
