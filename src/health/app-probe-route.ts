@@ -9,7 +9,7 @@ import { type Handler, pathOf } from './routes.ts';
 const PREFIX = /^\/app-(?:health|lifecycle)\//;
 export const isAppProbePath = (path: string): boolean => PREFIX.test(path);
 
-/** `/app-health/...` and `/app-lifecycle/...`: asks the application in kubelet's place. A client that goes away ends its probe. */
+/** `/app-health/...` and `/app-lifecycle/...`: asks the application in kubelet's place. A client that goes away ends its probe. The log says when the reason of a failure changes. */
 export function appProbeRoute(probers: AppProbers, options: ProberOptions, log: Logger): Handler {
   const run = appProbe(options, log);
   const failing = new Map<string, string>();
@@ -21,12 +21,17 @@ export function appProbeRoute(probers: AppProbers, options: ProberOptions, log: 
     }
     const client = new AbortController();
     response.once('close', () => client.abort(new Error('the client of the probe went away')));
-    const { status, body } = await run(prober, toHeaderList(request.rawHeaders), client.signal);
+    const {
+      status,
+      body,
+      reason = `answered ${status}`,
+    } = await run(prober, toHeaderList(request.rawHeaders), client.signal);
     if (client.signal.aborted) return;
-    const failure = status < 400 ? undefined : `${path} answered ${status}`;
-    if (failure !== undefined && failing.get(path) !== failure) log.info(`application probe ${failure}`);
-    if (failure === undefined) failing.delete(path);
-    else failing.set(path, failure);
+    if (status < 400) failing.delete(path);
+    else if (failing.get(path) !== reason) {
+      failing.set(path, reason);
+      log.info(`application probe ${path} fails: ${reason}`);
+    }
     answerText(response, status, body);
   };
 }

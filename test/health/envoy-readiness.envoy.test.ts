@@ -152,8 +152,12 @@ describe('askEnvoy on a real Envoy', () => {
         ],
       },
     });
-    expect(reasonOf(await envoy.ask())).toBe(
-      'config not received from XDS server (is Istiod running?): cds updates: 0 successful, 0 rejected; lds updates: 0 successful, 0 rejected (from 127.0.0.1:1)',
-    );
+    const counts = 'cds updates: 0 successful, 0 rejected; lds updates: 0 successful, 0 rejected';
+    await until('Envoy says what is missing', async () => {
+      const reason = reasonOf(await envoy.ask());
+      return (
+        reason === `config not received from XDS server (is Istiod running?): ${counts} (from 127.0.0.1:1)`
+      );
+    });
   });
 });

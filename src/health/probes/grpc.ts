@@ -1,7 +1,7 @@
 import type { GrpcProber } from '../../config/app-probers.ts';
 import { readFirst } from '../../platform/read-first.ts';
 import { withHttp2Stream } from './http2.ts';
-import type { ProbeResult } from './result.ts';
+import { failed, type ProbeResult } from './result.ts';
 import type { ProbeTarget } from './target.ts';
 
 const MAX_MESSAGE_BYTES = 64 * 1024;
@@ -76,7 +76,7 @@ function servingResult(status: number | undefined): ProbeResult {
   );
 }
 
-const failure = (reason: string): ProbeResult => ({ status: 500, body: `gRPC probe failed: ${reason}\n` });
+const failure = (reason: string): ProbeResult => failed(`gRPC probe failed: ${reason}`);
 
 /** HealthCheckRequest: field 1, a string; left out when empty, as proto3 does. */
 export function checkRequest(service: string): Uint8Array {

@@ -5,7 +5,7 @@ import type { Logger } from '../../platform/logger.ts';
 import { probeGrpc } from './grpc.ts';
 import type { HeaderList } from './headers.ts';
 import { httpProbe } from './http.ts';
-import type { ProbeResult } from './result.ts';
+import { failed, type ProbeResult } from './result.ts';
 import { type ProberOptions, probeTarget } from './target.ts';
 import { probeTcp } from './tcp.ts';
 
@@ -37,8 +37,7 @@ export function appProbe(options: ProberOptions, log: Logger): RunProbe {
       return await run(prober, incoming, deadline.signal);
     } catch (thrown) {
       const error = toError(thrown);
-      const reason = error.name === 'TimeoutError' ? error.message : `${what} failed: ${error.message}`;
-      return { status: 500, body: `${reason.replace(/\s+/g, ' ')}\n` };
+      return failed(error.name === 'TimeoutError' ? error.message : `${what} failed: ${error.message}`);
     } finally {
       deadline.release();
     }
