@@ -62,11 +62,14 @@ function builtInRoutes(deps: StatusServerDeps): Routes {
     ['/healthz/live', (_, response) => answerLive(deps, response)],
     [
       '/quitquitquit',
-      localPost((_, response) => {
+      localPost(async (_, response) => {
         deps.log.info('handling /quitquitquit, notifying pilot-agent to exit');
         // The answer first: the server may be closed as soon as the agent knows.
-        response.once('close', () => deps.quit());
-        answerText(response, 200, 'OK');
+        await new Promise((sent) => {
+          response.once('close', sent);
+          answerText(response, 200, 'OK');
+        });
+        deps.quit();
       }),
     ],
     ['/drain', localPost((_, response) => answerDrain(deps, response))],

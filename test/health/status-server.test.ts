@@ -130,10 +130,10 @@ describe.each([
 
   it('takes a POST from this machine, in IPv4 and IPv6', async () => {
     const { ask, calls } = await start();
-    for (const host of ['127.0.0.1', 'localhost', '127.9.9.9', '[::1]']) {
+    for (const host of ['127.0.0.1', '127.9.9.9', '[::1]']) {
       expect(await ask(path, { method: 'POST', host })).toMatchObject({ status: 200, body: 'OK' });
     }
-    await until('all calls came', () => calls.length === 4);
+    await until('all calls came', () => calls.length === 3);
     expect(new Set(calls)).toEqual(new Set([call]));
   });
 
