@@ -1,6 +1,6 @@
 import { defineConfig } from 'vitest/config';
 
-// Two projects: `unit` needs nothing but Node; `system` starts the real Envoy, Prometheus and namespaces.
+// `unit` needs nothing but Node and Envoy; `system` starts the agent, Prometheus and namespaces; `image` builds the image.
 export default defineConfig({
   test: {
     projects: [
@@ -17,10 +17,20 @@ export default defineConfig({
         test: {
           name: 'system',
           include: ['test/system/**/*.test.ts'],
+          exclude: ['test/system/image.test.ts'],
           testTimeout: 60_000,
           hookTimeout: 60_000,
           maxWorkers: 2,
           sequence: { groupOrder: 1 }, // after `unit`: vitest asks for it where maxWorkers differ
+        },
+      },
+      {
+        test: {
+          name: 'image',
+          include: ['test/system/image.test.ts'],
+          testTimeout: 60_000,
+          hookTimeout: 600_000,
+          sequence: { groupOrder: 2 },
         },
       },
     ],
