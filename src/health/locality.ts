@@ -14,13 +14,12 @@ export const originOf = (request: IncomingMessage): Origin => ({
 
 /**
  * Whether a request may change the sidecar: it comes over loopback, and not through a browser. A web page can make a browser on
- * this machine POST to localhost: such a request carries `Origin` or `Sec-Fetch-*`, and after DNS rebinding a Host that
- * is not this machine's. curl, kubelet's exec and `pilot-agent request` send none of these.
+ * this machine POST to localhost: such a request carries `Origin` or `Sec-Fetch-Site`, and after DNS rebinding a Host that is not this machine's.
+ * curl, kubelet's exec, `pilot-agent request` and Node's fetch send neither.
  */
 export function isLocalTool({ peer, headers }: Origin): boolean {
   if (!isLoopback(peer)) return false;
-  if (headers.origin !== undefined) return false;
-  if (Object.keys(headers).some((name) => name.startsWith('sec-fetch-'))) return false;
+  if (headers.origin !== undefined || headers['sec-fetch-site'] !== undefined) return false;
   return headers.host === undefined || headers.host === '' || isLocalHost(headers.host);
 }
 

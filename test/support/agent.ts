@@ -1,6 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
+import { request } from 'undici';
 import { onTestFinished } from 'vitest';
 import { sharedMemoryFile } from '../../src/envoy/base-id.ts';
 import { findEnvoy } from '../../src/envoy/binary.ts';
@@ -93,11 +94,12 @@ export async function startAgent({
     for (const envoyPid of left) kill(envoyPid);
   });
   const call = async (method: string, port: number, path: string) => {
-    const response = await fetch(`http://127.0.0.1:${port}${path}`, {
+    const { statusCode, body } = await request(`http://127.0.0.1:${port}${path}`, {
       method,
+      reset: true,
       signal: AbortSignal.timeout(10_000),
     });
-    return { status: response.status, body: await response.text() };
+    return { status: statusCode, body: await body.text() };
   };
   const get = (port: number, path: string) => call('GET', port, path);
   return {
