@@ -1,5 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { request } from 'undici';
 import { onTestFinished } from 'vitest';
@@ -92,6 +92,8 @@ export async function startAgent({
     child.kill('SIGKILL');
     await exited;
     for (const envoyPid of left) kill(envoyPid);
+    // What an agent that was killed like this cannot do itself.
+    rmSync(sharedMemoryFile(baseId), { force: true });
   });
   const call = async (method: string, port: number, path: string) => {
     const { statusCode, body } = await request(`http://127.0.0.1:${port}${path}`, {
