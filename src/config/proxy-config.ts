@@ -13,7 +13,6 @@ const FIELDS_OF_OTHERS = [
   'discoveryRefreshDelay',
   'availabilityZone',
   'statNameLength',
-  'proxyBootstrapTemplatePath',
   'sds',
   'gatewayTopology',
   'readinessProbe',
