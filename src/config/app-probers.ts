@@ -1,6 +1,6 @@
 import { type Millis, seconds, toMillis } from '../platform/duration.ts';
 import { toError } from '../platform/errors.ts';
-import { isObject } from './proxy-config.ts';
+import { isObject, parseJson } from './json.ts';
 
 /** What `ISTIO_KUBE_APP_PROBERS` says: path on the status port -> how to ask the application. */
 export type AppProbers = ReadonlyMap<string, AppProber>;
@@ -46,7 +46,7 @@ export function parseAppProbers(text: string, problems: string[]): AppProbers {
   if (text.trim() === '') return probers;
   let document: unknown;
   try {
-    document = JSON.parse(text);
+    document = parseJson(text);
   } catch (error) {
     problems.push(`${VARIABLE}: not JSON: ${toError(error).message}`);
     return probers;

@@ -1,7 +1,7 @@
 import { toError } from '../platform/errors.ts';
 import { expandHostIp, HOST_IP } from './expand.ts';
 import type { Findings } from './findings.ts';
-import { isObject, parseObject } from './proxy-config.ts';
+import { isObject, parseObject } from './json.ts';
 
 /** Reads a file; undefined when it is not there. */
 export type ReadFile = (path: string) => Promise<string | undefined>;

@@ -1,9 +1,9 @@
 /** What `--print-config` prints. */
 import { formatGoDuration, type Millis } from '../platform/duration.ts';
 import type { AgentConfig } from './agent-config.ts';
+import { isObject } from './json.ts';
 import type { LoadedConfig } from './load-config.ts';
 import { DEFAULT, describeOrigin } from './origin.ts';
-import { isObject } from './proxy-config.ts';
 import { SETTINGS } from './schema.ts';
 
 const MASK = '***';

@@ -1,6 +1,6 @@
 import { formatProtoDuration } from '../platform/duration.ts';
 import type { AgentConfig } from './agent-config.ts';
-import { isObject } from './proxy-config.ts';
+import { isObject } from './json.ts';
 import type { Values } from './schema.ts';
 
 type Fields = Readonly<Record<string, unknown>>;

@@ -1,6 +1,6 @@
 import { bracketIp } from './addresses.ts';
 
-/** Stands for the node's address in tracer addresses and in the bootstrap override. */
+/** Stands for the node's address in addresses and in the bootstrap override. */
 export const HOST_IP = '$(HOST_IP)';
 const REFERENCE = /\$\(([A-Za-z_][A-Za-z0-9_.-]*)\)/g;
 

@@ -3,3 +3,10 @@ export interface Findings {
   readonly problems: string[];
   readonly warnings: string[];
 }
+
+const MAX_SHOWN = 120;
+
+/** A text from outside as messages show it: the start is enough to find it. */
+export function shorten(text: string): string {
+  return text.length <= MAX_SHOWN ? text : `${text.slice(0, MAX_SHOWN)}...`;
+}

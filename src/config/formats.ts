@@ -1,9 +1,11 @@
 /** The formats of the schema: strict, text in, typed value out. They replace convict's own, which guess (`"15abc"` -> 15). */
+
 import convict from 'convict';
 import { type Millis, parseGoDuration, seconds, toMillis } from '../platform/duration.ts';
 import { normalizeIp, parseHostPort } from './addresses.ts';
 import type { LogLevel } from './agent-config.ts';
 import { parseGoBool, parseGoInt } from './go-values.ts';
+import { parseJson } from './json.ts';
 import { parseLogLevels } from './log-options.ts';
 
 /** Format name -> type of its values. `undefined` (in convict: null) is what an empty text means where a setting allows that. */
@@ -25,7 +27,6 @@ export interface FormatTypes {
   readonly 'connect-timeout': Millis;
   readonly 'seconds-number': Millis;
   readonly address: string;
-  readonly 'tracer-address': string;
   readonly ip: string;
   readonly list: readonly string[];
   readonly 'regexp-list': readonly string[];
@@ -89,7 +90,6 @@ const PARSERS: { readonly [N in FormatName]: Parse<FormatTypes[N]> } = {
   'seconds-number': (text) =>
     toMillis(seconds(wholeNumber(text, 0, 86_400, 'expected a whole number of seconds, 0..86400'))),
   address: hostPort,
-  'tracer-address': hostPort,
   ip: (text) => {
     if (text === '') return null;
     return normalizeIp(text) ?? fail('expected an IP address such as 10.0.0.1 or fd00::1');
@@ -155,7 +155,7 @@ function hostPort(text: string): string | null {
 }
 
 function textArray(text: string): readonly string[] {
-  const value: unknown = JSON.parse(text);
+  const value: unknown = parseJson(text);
   if (Array.isArray(value) && value.every((entry) => typeof entry === 'string')) return value;
   throw new Error('expected a list of texts');
 }
@@ -190,7 +190,7 @@ function object(text: string): Record<string, unknown> {
   if (text === '') return {};
   let value: unknown;
   try {
-    value = JSON.parse(text);
+    value = parseJson(text);
   } catch (error) {
     throw new Error(`expected a JSON object (${error instanceof Error ? error.message : error})`);
   }

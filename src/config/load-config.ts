@@ -6,9 +6,10 @@ import { type ReadFile, readBootstrapOverride } from './bootstrap-override.ts';
 import { buildConfig } from './build-config.ts';
 import { expandVariables } from './expand.ts';
 import type { Findings } from './findings.ts';
+import { isObject } from './json.ts';
 import { DEFAULT, mergeOrigins, type Origin } from './origin.ts';
 import { readPodAnnotations } from './pod-annotations.ts';
-import { isObject, type Layer, mergeLayers, parseLayer, toText, unknownFields } from './proxy-config.ts';
+import { type Layer, mergeLayers, parseLayer, toText, unknownFields } from './proxy-config.ts';
 import { resolve } from './resolve.ts';
 import { type Key, SCHEMA, SETTINGS } from './schema.ts';
 

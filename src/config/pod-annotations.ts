@@ -1,7 +1,7 @@
 import { toError } from '../platform/errors.ts';
 import type { ReadFile } from './bootstrap-override.ts';
+import { isObject, parseJson } from './json.ts';
 import { parsePodInfo } from './pod-info.ts';
-import { isObject } from './proxy-config.ts';
 
 const VARIABLE = 'ISTIO_METAJSON_ANNOTATIONS';
 
@@ -30,7 +30,7 @@ export async function readPodAnnotations(
 /** The bootstrap reads this variable too, and warns when it makes no sense. */
 function injected(text: string | undefined): Record<string, string> {
   try {
-    const value: unknown = JSON.parse(text || '{}');
+    const value: unknown = parseJson(text || '{}');
     const entries = isObject(value) ? Object.entries(value) : [];
     return Object.fromEntries(
       entries.filter((entry): entry is [string, string] => typeof entry[1] === 'string'),

@@ -1,3 +1,5 @@
+import { shorten } from './findings.ts';
+
 /** The pod's labels and annotations, as the downward API writes them: one `key="value"` a line, the value quoted as Go does. */
 export interface PodInfo {
   readonly values: ReadonlyMap<string, string>;
@@ -17,7 +19,6 @@ const SIMPLE_ESCAPES: Readonly<Record<string, number>> = {
 };
 const PIECE =
   /\\(?:([abfnrtv\\"])|x([0-9a-fA-F]{2})|([0-7]{3})|u([0-9a-fA-F]{4})|U([0-9a-fA-F]{8}))|[^"\\\n]+/y;
-const MAX_SHOWN = 60;
 
 /** Parses a labels or annotations file. A line that is not understood costs only itself, and a warning. */
 export function parsePodInfo(text: string): PodInfo {
@@ -63,8 +64,4 @@ function decodePiece([whole, simple, hex, octal, short, long]: RegExpExecArray):
   const code = Number.parseInt(point, 16);
   const surrogate = code >= 0xd800 && code <= 0xdfff;
   return code > 0x10ffff || surrogate ? undefined : Buffer.from(String.fromCodePoint(code), 'utf8');
-}
-
-function shorten(line: string): string {
-  return line.length <= MAX_SHOWN ? line : `${line.slice(0, MAX_SHOWN)}...`;
 }

@@ -1,5 +1,6 @@
 /** The ProxyConfig sources: mesh config file, `PROXY_CONFIG`, pod annotation (pilot-agent-1.30.md §3). */
 import { toError } from '../platform/errors.ts';
+import { isObject, parseObject } from './json.ts';
 import { describeOrigin, mergeOrigins, type Origin } from './origin.ts';
 
 /** One source, with the fields it sets. */
@@ -23,30 +24,6 @@ const FIELDS_OF_OTHERS = [
   'proxyHeaders',
   'statsCompression',
 ];
-
-/**
- * Parses YAML or JSON that must be an object. The YAML library is loaded only for text that is not JSON.
- * @throws Error with the parser's message
- */
-export async function parseObject(text: string): Promise<Readonly<Record<string, unknown>>> {
-  const value = await parseYaml(text);
-  if (value === null || value === undefined) return {};
-  if (typeof value !== 'object' || Array.isArray(value)) throw new Error('expected an object with fields');
-  return value as Readonly<Record<string, unknown>>;
-}
-
-async function parseYaml(text: string): Promise<unknown> {
-  if (text.trim() === '') return null;
-  if (text.trimStart().startsWith('{')) {
-    try {
-      return JSON.parse(text);
-    } catch {
-      // YAML's flow style looks like JSON.
-    }
-  }
-  const { parse } = await import('yaml');
-  return parse(text, { merge: true, prettyErrors: false, logLevel: 'error' });
-}
 
 /**
  * Parses one source.
@@ -105,8 +82,4 @@ export function unknownFields(layers: readonly Layer[], known: ReadonlySet<strin
 export function toText(value: unknown): string | undefined {
   if (value === null || value === undefined) return undefined;
   return typeof value === 'object' ? JSON.stringify(value) : String(value);
-}
-
-export function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }

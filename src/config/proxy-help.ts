@@ -22,8 +22,8 @@ Examples:
   # A second one on the same machine
   pilot-agent proxy --statusPort 16020 --prometheusPort 16090 --proxyAdminPort 16000 --baseId 7
 
-Strongest first: flag, annotation proxy.istio.io/config, PROXY_CONFIG, mesh configuration, default.
-$(NAME) in the value of a flag is replaced by the environment variable NAME.
+Strongest first: flag, annotation proxy.istio.io/config, PROXY_CONFIG, mesh configuration,
+environment variable, default. $(NAME) in the value of a flag is replaced by the variable NAME.
 `;
 
 /** The text of `pilot-agent proxy --help`. */
@@ -48,7 +48,7 @@ function describe(setting: Setting): string {
 function defaultText({ default: value, defaultDoc, format }: Setting): string {
   if (defaultDoc !== undefined) return `(default: ${defaultDoc})`;
   const unset = value === null || value === '' || (format === 'boolean' && value === 'false');
-  return unset ? '' : `(default ${value})`;
+  return unset ? '' : `(default: ${value})`;
 }
 
 function names(flags: readonly Setting[]): string {

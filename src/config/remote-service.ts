@@ -3,7 +3,7 @@ import { type Millis, parseGoDuration } from '../platform/duration.ts';
 import { toError } from '../platform/errors.ts';
 import { parseHostPort } from './addresses.ts';
 import type { RemoteService, TlsSettings } from './agent-config.ts';
-import { isObject } from './proxy-config.ts';
+import { isObject } from './json.ts';
 
 type Fields = Readonly<Record<string, unknown>>;
 

@@ -3,6 +3,7 @@ import { toError } from '../platform/errors.ts';
 import { normalizeIp } from './addresses.ts';
 import type { GivenFlag } from './argv.ts';
 import { expandHostIp, expandVariables, HOST_IP } from './expand.ts';
+import { shorten } from './findings.ts';
 import { parseFormat } from './formats.ts';
 import { DEFAULT, describeOrigin, type Origin } from './origin.ts';
 import { toText } from './proxy-config.ts';
@@ -45,7 +46,7 @@ export function resolve(sources: Sources): Resolved {
   for (const [key, setting] of SETTINGS) {
     origins.set(key, DEFAULT);
     for (const candidate of candidates(key, setting, sources)) {
-      const address = setting.format === 'tracer-address';
+      const address = setting.format === 'address';
       const text = address ? expandHostIp(candidate.text, hostIp) : candidate.text;
       try {
         if (address && text.includes(HOST_IP)) {
@@ -60,7 +61,7 @@ export function resolve(sources: Sources): Resolved {
         }
         break;
       } catch (error) {
-        const message = `${candidate.name} "${setting.sensitive ? '***' : text}": ${toError(error).message}`;
+        const message = `${candidate.name} "${setting.sensitive ? '***' : shorten(text)}": ${toError(error).message}`;
         if (!candidate.lenient) {
           problems.push(message);
           break;
@@ -89,7 +90,7 @@ function candidates(key: Key, setting: Setting, sources: Sources): Candidate[] {
   const found: Candidate[] = [];
   const flag = sources.flags.get(key);
   if (flag !== undefined) {
-    const env = setting.format === 'tracer-address' ? { ...sources.env, HOST_IP: undefined } : sources.env;
+    const env = setting.format === 'address' ? { ...sources.env, HOST_IP: undefined } : sources.env;
     const origin: Origin = { kind: 'flag', flag: flag.flag };
     found.push({ text: expandVariables(flag.text, env), origin, name: flag.flag, lenient: false });
   }

@@ -1,6 +1,7 @@
 import { toError } from '../platform/errors.ts';
+import { shorten } from './findings.ts';
 import { parseGoInt } from './go-values.ts';
-import { isObject } from './proxy-config.ts';
+import { isObject, parseJson } from './json.ts';
 
 /** One place where the application serves metrics of its own (`ISTIO_PROMETHEUS_ANNOTATIONS`). */
 export interface ScrapeTarget {
@@ -28,7 +29,7 @@ export function parseScrapeTargets(
 ): readonly ScrapeTarget[] {
   if (text.trim() === '') return [];
   try {
-    const fields: unknown = JSON.parse(text);
+    const fields: unknown = parseJson(text);
     if (!isObject(fields)) throw new Error('expected a JSON object with scrape, path, port');
     if (read(fields, 'scrape') === 'false') return [];
     const list = read(fields, 'targets') || read(fields, 'prometheus.istio.io/scrape-targets');
@@ -37,7 +38,7 @@ export function parseScrapeTargets(
     const targets = list === '' ? [single] : list.split(',').map(split);
     return distinct(targets.flatMap(({ port, path }) => target(scheme, port, path, own, problems)));
   } catch (error) {
-    problems.push(`${VARIABLE} "${text}": ${toError(error).message}`);
+    problems.push(`${VARIABLE} "${shorten(text)}": ${toError(error).message}`);
     return [];
   }
 }

@@ -1,7 +1,7 @@
 import type { Tracing } from './agent-config.ts';
 import { expandHostIp } from './expand.ts';
 import type { Findings } from './findings.ts';
-import { isObject } from './proxy-config.ts';
+import { isObject } from './json.ts';
 import { checkAddress, parseTls } from './remote-service.ts';
 import type { Key, Values } from './schema.ts';
 

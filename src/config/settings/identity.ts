@@ -84,7 +84,7 @@ export const IDENTITY = {
     variable: 'INSTANCE_IP',
   },
   hostIp: {
-    doc: 'Address of the node; replaces `$(HOST_IP)` in tracer addresses and in the bootstrap override.',
+    doc: 'Address of the node; replaces `$(HOST_IP)` in addresses and in the bootstrap override.',
     group,
     format: 'ip',
     default: null,

@@ -6,7 +6,7 @@ export const TRACING = {
   zipkinAddress: {
     doc: 'Zipkin collector.',
     group,
-    format: 'tracer-address',
+    format: 'address',
     default: null,
     nullable: true,
     flag: 'zipkinAddress',
@@ -17,7 +17,7 @@ export const TRACING = {
   lightstepAddress: {
     doc: 'Lightstep satellite pool; beats `--zipkinAddress`, which beats `--datadogAgentAddress`.',
     group,
-    format: 'tracer-address',
+    format: 'address',
     default: null,
     nullable: true,
     flag: 'lightstepAddress',
@@ -56,7 +56,7 @@ export const TRACING = {
   datadogAgentAddress: {
     doc: 'Datadog agent; `$(HOST_IP):8126` is the one of the node.',
     group,
-    format: 'tracer-address',
+    format: 'address',
     default: null,
     nullable: true,
     flag: 'datadogAgentAddress',
