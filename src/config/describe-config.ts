@@ -1,5 +1,5 @@
 /** What `--print-config` prints. */
-import { formatGoDuration, type Millis } from '../platform/duration.ts';
+import { formatGoDuration, millis } from '../platform/duration.ts';
 import type { AgentConfig } from './agent-config.ts';
 import { isObject } from './json.ts';
 import type { LoadedConfig } from './load-config.ts';
@@ -14,7 +14,7 @@ const DURATIONS: ReadonlySet<string> = new Set([
   // Within values of several parts.
   ...['timeout', 'time', 'interval', 'flushInterval', 'evictionInterval'],
 ]);
-/** Values from ISTIO_* files and ProxyConfig, which have their own notation and are shown as they are. */
+/** What others wrote in their own notation, where a number is no duration of ours. */
 const AS_WRITTEN: readonly (keyof AgentConfig)[] = [
   'proxyConfig',
   'bootstrapOverride',
@@ -47,10 +47,12 @@ export function describeConfig(loaded: LoadedConfig, form: 'text' | 'json'): str
 
 function printable(name: string, value: unknown, asWritten: boolean): unknown {
   if (value === undefined) return null;
-  if (typeof value === 'string')
+  if (typeof value === 'string') {
     return SECRET_NAME.test(name) && !PATHS.has(name) && value !== '' ? MASK : value;
-  if (typeof value === 'number')
-    return DURATIONS.has(name) && !asWritten ? formatGoDuration(value as Millis) : value;
+  }
+  if (typeof value === 'number') {
+    return DURATIONS.has(name) && !asWritten ? formatGoDuration(millis(value)) : value;
+  }
   if (Array.isArray(value)) return value.map((entry) => printable('', entry, asWritten));
   const entries = value instanceof Map ? [...value] : isObject(value) ? Object.entries(value) : undefined;
   if (entries === undefined) return value;

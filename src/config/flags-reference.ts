@@ -43,8 +43,12 @@ function sources({ variable, field, annotation }: Setting): string {
     .join(', ');
 }
 
+/** Columns are aligned, so that the page reads well as text and the formatter has nothing to change. */
 function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
-  const line = (cells: readonly string[]): string =>
-    `| ${cells.map((cell) => cell.replaceAll('|', '\\|')).join(' | ')} |\n`;
-  return line(head) + line(head.map(() => '---')) + rows.map(line).join('');
+  const cells = [head, ...rows].map((row) => row.map((cell) => cell.replaceAll('|', '\\|')));
+  const widths = head.map((_title, column) => Math.max(3, ...cells.map((row) => row[column]?.length ?? 0)));
+  const line = (row: readonly string[], fill: string): string =>
+    `| ${widths.map((width, column) => (row[column] ?? '').padEnd(width, fill)).join(' | ')} |\n`;
+  const [title = [], ...body] = cells;
+  return line(title, ' ') + line([], '-') + body.map((row) => line(row, ' ')).join('');
 }

@@ -2,10 +2,11 @@
 
 import convict from 'convict';
 import { type Millis, parseGoDuration, seconds, toMillis } from '../platform/duration.ts';
+import { toError } from '../platform/errors.ts';
 import { normalizeIp, parseHostPort } from './addresses.ts';
 import type { LogLevel } from './agent-config.ts';
 import { parseGoBool, parseGoInt } from './go-values.ts';
-import { parseJson } from './json.ts';
+import { isObject, parseJson } from './json.ts';
 import { parseLogLevels } from './log-options.ts';
 
 /** Format name -> type of its values. `undefined` (in convict: null) is what an empty text means where a setting allows that. */
@@ -186,17 +187,15 @@ function splitRegexps(text: string): string[] {
   return [...parts, part];
 }
 
-function object(text: string): Record<string, unknown> {
+function object(text: string): Readonly<Record<string, unknown>> {
   if (text === '') return {};
   let value: unknown;
   try {
     value = parseJson(text);
   } catch (error) {
-    throw new Error(`expected a JSON object (${error instanceof Error ? error.message : error})`);
+    throw new Error(`expected a JSON object (${toError(error).message})`);
   }
-  if (typeof value !== 'object' || value === null || Array.isArray(value))
-    throw new Error('expected a JSON object');
-  return value as Record<string, unknown>;
+  return isObject(value) ? value : fail('expected a JSON object');
 }
 
 function mapValue(key: string, value: unknown): string {
@@ -210,7 +209,7 @@ function bounds(value: unknown): readonly number[] {
   const rising = numbers.every(
     (bound, at) => typeof bound === 'number' && bound > 0 && (at === 0 || bound > numbers[at - 1]),
   );
-  if (numbers.length === 0 || !rising)
-    throw new Error('expected {"<prefix>":[<upper bounds, rising, over 0>]}');
-  return numbers;
+  return numbers.length > 0 && rising
+    ? numbers
+    : fail('expected {"<prefix>":[<upper bounds, rising, over 0>]}');
 }

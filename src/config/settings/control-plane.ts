@@ -118,6 +118,7 @@ export const CONTROL_PLANE = {
     group,
     format: 'text-map',
     default: '{}',
+    sensitive: true,
     field: 'proxyMetadata',
   },
 } as const satisfies Settings;

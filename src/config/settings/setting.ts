@@ -28,7 +28,7 @@ export interface Setting {
   readonly default: string | null;
   /** Whether "not set" is a value. */
   readonly nullable?: true;
-  /** Never printed or logged. */
+  /** Holds or may hold a secret: never shown as a whole in a message. */
   readonly sensitive?: true;
   /** What the default means when it is null, for people. */
   readonly defaultDoc?: string;

@@ -69,6 +69,7 @@ export const TRACING = {
     format: 'object',
     default: null,
     nullable: true,
+    sensitive: true,
     field: 'tracing',
   },
   tracingServiceName: {
