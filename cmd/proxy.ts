@@ -1,7 +1,9 @@
 import { readFile } from 'node:fs/promises';
 import { runProxy } from '../src/agent/proxy.ts';
 import { wantsHelp } from '../src/config/argv.ts';
+import { describeConfig } from '../src/config/describe-config.ts';
 import { loadConfig } from '../src/config/load-config.ts';
+import { proxyHelp } from '../src/config/proxy-help.ts';
 import { createLogger } from '../src/log/logger.ts';
 import { errorCode } from '../src/platform/errors.ts';
 import { print } from './print.ts';
@@ -11,13 +13,13 @@ const LAST_LINES_MS = 500;
 /** `pilot-agent proxy`: runs Envoy until it ends; the exit code says how. */
 export async function proxy(argv: readonly string[]): Promise<number> {
   if (wantsHelp(argv)) {
-    print(1, '');
+    print(1, proxyHelp());
     return 0;
   }
   const loaded = await loadConfig({ argv, env: process.env, readFile: readIfThere });
   if (loaded.printConfig) {
     for (const warning of loaded.warnings) print(2, `Warning: ${warning}\n`);
-    print(1, '');
+    print(1, describeConfig(loaded, loaded.output));
     return 0;
   }
   const log = createLogger(loaded.config.log);
