@@ -164,8 +164,8 @@ async function supervise(
 
 function rulesOf(config: AgentConfig): Rules {
   return {
-    maxRestarts: 0,
-    hotRestartTimeout: millis(60_000),
+    maxRestarts: config.maxRestarts,
+    hotRestartTimeout: config.hotRestartTimeout,
     reapAfter: millis(config.parentShutdownDuration + REAP_MARGIN_MS),
     termGrace: TERM_GRACE,
     steadyAfter: STEADY_AFTER,

@@ -26,6 +26,8 @@ export interface AgentConfig {
   readonly dualStack: boolean;
   readonly podLabelsFile: string;
   readonly podAnnotationsFile: string;
+  /** Where the mesh configuration was looked for; the file may be missing. */
+  readonly meshConfigFile: string;
   /** Interfaces whose addresses are not the proxy's (`traffic.sidecar.istio.io/excludeInterfaces`). */
   readonly excludeInterfaces: readonly string[];
 
@@ -39,6 +41,14 @@ export interface AgentConfig {
   readonly parentShutdownDuration: Millis;
   readonly terminationDrainDuration: Millis;
   readonly minimumDrainDuration: Millis;
+  /** A hot restart whose Envoy is not LIVE by then is abandoned. */
+  readonly hotRestartTimeout: Millis;
+  /** Starts after a crash before the agent gives up; 0: it ends with Envoy. */
+  readonly maxRestarts: number;
+  /** Whether a replaced Envoy binary makes a hot restart. */
+  readonly watchBinary: boolean;
+  /** Whether Envoys that an agent before this one left serving are ended instead of taken over. */
+  readonly noAdopt: boolean;
   readonly proxyAdminPort: number;
   readonly proxyLogLevel: string;
   readonly proxyComponentLogLevel: string;
@@ -66,6 +76,7 @@ export interface AgentConfig {
   readonly xdsRootCa: string | undefined;
   readonly istiodSan: string | undefined;
   readonly customConfigFile: string | undefined;
+  readonly bootstrapOverrideFile: string | undefined;
   /** Content of the file named by `ISTIO_BOOTSTRAP_OVERRIDE`, parsed; `$(HOST_IP)` already replaced. */
   readonly bootstrapOverride: Readonly<Record<string, unknown>> | undefined;
 

@@ -75,7 +75,12 @@ export async function loadConfig({ argv, env, readFile }: LoadInput): Promise<Lo
     origins: collectOrigins(
       config,
       resolved.origins,
-      new Map([...derived, ['role', role], ['proxyConfig', proxyConfig]]),
+      new Map([
+        ...derived,
+        ['role', role],
+        ['proxyConfig', proxyConfig],
+        ['bootstrapOverride', resolved.origins.get('bootstrapOverrideFile') ?? DEFAULT],
+      ]),
     ),
     warnings: findings.warnings,
     printConfig: values.printConfig,

@@ -5,7 +5,7 @@ import { load } from './load.ts';
 
 const { config } = await load({});
 /** Decided from the command line as a whole, or from all sources together. */
-const COMPUTED = ['role', 'proxyConfig'];
+const COMPUTED = ['bootstrapOverride', 'role', 'proxyConfig'];
 
 describe('the schema', () => {
   it.each(Object.keys(config).filter((key) => !COMPUTED.includes(key)))('documents what feeds %s', (key) => {

@@ -41,7 +41,7 @@ export const CONTROL_PLANE = {
     default: './etc/istio/config/mesh',
     flag: 'meshConfig',
     value: 'FILE',
-    feeds: null,
+    feeds: 'meshConfigFile',
   },
   connectTimeout: {
     doc: "Envoy's connect timeout for the control plane, between 1ms and 30s.",

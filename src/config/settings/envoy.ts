@@ -40,7 +40,6 @@ export const ENVOY = {
     default: null,
     nullable: true,
     variable: 'ISTIO_BOOTSTRAP_OVERRIDE',
-    feeds: 'bootstrapOverride',
   },
   serviceCluster: {
     doc: 'Service that this proxy belongs to: `--service-cluster` of Envoy.',
