@@ -1,0 +1,88 @@
+/** Content negotiation with a scraper: q values honoured, the more specific range beating `*` (RFC 9110 §12.5). */
+import type { Format } from './format.ts';
+
+export interface Negotiated {
+  readonly format: Format;
+  readonly contentType: string;
+}
+
+interface Range {
+  readonly name: string;
+  readonly parameters: ReadonlyMap<string, string>;
+  readonly q: number;
+}
+
+const TEXT: Negotiated = { format: 'text', contentType: 'text/plain; version=0.0.4; charset=utf-8' };
+/** In the order of our own liking, which decides between equals: text is what Envoy speaks. */
+const OFFERS: readonly (Negotiated & { readonly media: string; readonly version: string })[] = [
+  { ...TEXT, media: 'text/plain', version: '0.0.4' },
+  ...['1.0.0', '0.0.1'].map((version) => ({
+    format: 'openmetrics' as const,
+    contentType: `application/openmetrics-text; version=${version}; charset=utf-8`,
+    media: 'application/openmetrics-text',
+    version,
+  })),
+];
+
+/** Chooses the format of an answer. Text when the header is missing, unreadable or names nothing we can write. */
+export function negotiateFormat(accept: string | undefined): Negotiated {
+  const ranges = parseRanges(accept ?? '');
+  let best: { offer: Negotiated; q: number; specificity: number } | undefined;
+  for (const offer of OFFERS) {
+    const match = bestMatch(ranges, (range) => specificity(range, offer.media, offer.version));
+    if (match === undefined || match.q <= 0) continue;
+    if (
+      best === undefined ||
+      match.q > best.q ||
+      (match.q === best.q && match.specificity > best.specificity)
+    ) {
+      best = { offer, ...match };
+    }
+  }
+  return best === undefined ? TEXT : { format: best.offer.format, contentType: best.offer.contentType };
+}
+
+/** Whether the client wants gzip at least as much as the bytes as they are. */
+export function acceptsGzip(acceptEncoding: string | undefined): boolean {
+  const ranges = parseRanges(acceptEncoding ?? '');
+  const exact = (name: string) => (range: Range) => (range.name === name ? 2 : range.name === '*' ? 1 : 0);
+  const gzip = bestMatch(ranges, exact('gzip'))?.q ?? 0;
+  const identity = ranges.find((range) => range.name === 'identity')?.q ?? 0;
+  return gzip > 0 && gzip >= identity;
+}
+
+function specificity(range: Range, media: string, version: string): number {
+  if (range.name === media) {
+    const asked = range.parameters.get('version');
+    if (asked === undefined) return 3;
+    return asked === version ? 4 : 0;
+  }
+  if (range.name === `${media.split('/', 1)[0]}/*`) return 2;
+  return range.name === '*/*' || range.name === '*' ? 1 : 0;
+}
+
+function bestMatch(ranges: readonly Range[], score: (range: Range) => number) {
+  let best: { q: number; specificity: number } | undefined;
+  for (const range of ranges) {
+    const found = score(range);
+    if (found > (best?.specificity ?? 0)) best = { q: range.q, specificity: found };
+  }
+  return best;
+}
+
+function parseRanges(header: string): Range[] {
+  return header
+    .split(',')
+    .map((part) => {
+      const [name = '', ...rest] = part.split(';').map((piece) => piece.trim().toLowerCase());
+      const parameters = new Map(
+        rest.map((piece) => {
+          const [key = '', value = ''] = piece.split('=', 2).map((side) => side.trim());
+          return [key, value.replace(/^"(.*)"$/, '$1')] as const;
+        }),
+      );
+      const q = parameters.has('q') ? Number.parseFloat(parameters.get('q') ?? '') : 1;
+      return { name, parameters, q: q >= 0 && q <= 1 ? q : 0 };
+    })
+    .filter((range) => range.name !== '');
+}

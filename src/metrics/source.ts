@@ -1,0 +1,103 @@
+import type { IncomingMessage } from 'node:http';
+import { pipeline } from 'node:stream';
+import type { Millis } from '../platform/duration.ts';
+import { errorCode } from '../platform/errors.ts';
+import { type Format, formatOfMediaType } from './format.ts';
+
+export type SourceName = 'agent' | 'envoy' | 'application';
+
+/** One place that metrics come from. A value: a scrape opens it, and two scrapes at a time know nothing of each other. */
+export interface MetricsSource {
+  readonly name: SourceName;
+  /** What a person recognises it by: `:8080/metrics`. Label of `istio_agent_scrape_*`. */
+  readonly target: string;
+  /**
+   * Asks for the metrics.
+   * @param signal ends the request and the body
+   * @throws ScrapeError saying what is wrong; the signal's reason
+   */
+  open(request: ScrapeRequest, signal: AbortSignal): Promise<SourceBody>;
+}
+
+export interface ScrapeRequest {
+  /** The format of the answer to come; a source may give the other one. */
+  readonly format: Format;
+  /** The client's query with its `?`, or an empty text. Only for Envoy. */
+  readonly query: string;
+  readonly userAgent: string | undefined;
+  /** What a source has from the beginning of the scrape to its last byte. */
+  readonly deadline: Millis;
+}
+
+export interface SourceBody {
+  readonly format: Format;
+  readonly chunks: AsyncIterable<Buffer>;
+}
+
+export type FailureReason =
+  | 'connect'
+  | 'timeout'
+  | 'status'
+  | 'redirect'
+  | 'content_type'
+  | 'html'
+  | 'encoding'
+  | 'truncated'
+  | 'internal';
+
+/** A source gave nothing, or not all that it had. The reason is a label of `istio_agent_scrape_failures_total`. */
+export class ScrapeError extends Error {
+  override readonly name = 'ScrapeError';
+  readonly reason: FailureReason;
+
+  constructor(reason: FailureReason, message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.reason = reason;
+  }
+}
+
+/**
+ * Judges an answer by its head and gives its body, unpacked when it came as gzip. A content type that is missing, or that
+ * a web framework put there by default (`text/html`), is no proof: such a body is read as text, line by line.
+ * @throws ScrapeError; the answer is let go of then
+ */
+export async function readAnswer(answer: IncomingMessage): Promise<SourceBody> {
+  try {
+    if (answer.statusCode !== 200) throw new ScrapeError('status', `status ${answer.statusCode}`);
+    const contentType = answer.headers['content-type'] ?? '';
+    const format =
+      formatOfMediaType(contentType) ?? (/^(text\/.*)?$/i.test(contentType) ? 'text' : undefined);
+    if (format === undefined) throw new ScrapeError('content_type', `content type ${contentType}`);
+    return { format, chunks: await unpack(answer) };
+  } catch (error) {
+    answer.on('error', () => {}).destroy();
+    throw error;
+  }
+}
+
+async function unpack(answer: IncomingMessage): Promise<AsyncIterable<Buffer>> {
+  const encoding = (answer.headers['content-encoding'] ?? 'identity').trim().toLowerCase();
+  if (encoding === 'identity' || encoding === '') return answer;
+  if (encoding !== 'gzip' && encoding !== 'x-gzip')
+    throw new ScrapeError('encoding', `content encoding ${encoding}`);
+  const { createGunzip } = await import('node:zlib');
+  // An error of either end destroys both, and reaches the reader of the body.
+  return pipeline(answer, createGunzip(), () => {});
+}
+
+/** Sorts what was thrown while a source was asked or read. */
+export function toScrapeError(thrown: unknown, phase: 'open' | 'body'): ScrapeError {
+  if (thrown instanceof ScrapeError) return thrown;
+  const message = thrown instanceof Error ? thrown.message : String(thrown);
+  const reason = reasonOf(thrown, phase);
+  return new ScrapeError(reason, message, { cause: thrown });
+}
+
+function reasonOf(thrown: unknown, phase: 'open' | 'body'): FailureReason {
+  if (thrown instanceof Error && thrown.name === 'TimeoutError') return 'timeout';
+  const code = errorCode(thrown);
+  if (code?.startsWith('Z_')) return code === 'Z_BUF_ERROR' ? 'truncated' : 'encoding';
+  if (phase === 'body') return 'truncated';
+  const isOurs = thrown instanceof TypeError || thrown instanceof RangeError;
+  return isOurs ? 'internal' : 'connect';
+}

@@ -1,0 +1,63 @@
+import { describe, expect, it } from 'vitest';
+import { acceptsGzip, negotiateFormat } from '../../src/metrics/accept.ts';
+
+const TEXT = 'text/plain; version=0.0.4; charset=utf-8';
+const OM1 = 'application/openmetrics-text; version=1.0.0; charset=utf-8';
+const OM0 = 'application/openmetrics-text; version=0.0.1; charset=utf-8';
+
+describe('the format of the answer', () => {
+  it.each([
+    [undefined, TEXT],
+    ['', TEXT],
+    ['*/*', TEXT],
+    ['*', TEXT],
+    ['text/*', TEXT],
+    ['garbage;;;=,,', TEXT],
+    ['image/png', TEXT],
+    ['text/plain', TEXT],
+    ['text/plain;version=0.0.4', TEXT],
+    ['application/openmetrics-text', OM1],
+    ['application/openmetrics-text;version=1.0.0', OM1],
+    ['application/openmetrics-text; version="1.0.0"', OM1],
+    ['application/openmetrics-text;version=0.0.1', OM0],
+    ['application/openmetrics-text;version=2.0.0', TEXT],
+    ['application/*', OM1],
+    ['text/plain;q=0.3,application/openmetrics-text;q=0.4', OM1],
+    ['text/plain;q=0.5,application/openmetrics-text;q=0.4', TEXT],
+    ['text/plain;q=0,*/*;q=0.1', OM1],
+    ['application/openmetrics-text;q=0,*/*', TEXT],
+    ['APPLICATION/OpenMetrics-Text;Version=1.0.0', OM1],
+  ])('Accept: %s -> %s', (accept, contentType) => {
+    expect(negotiateFormat(accept).contentType).toBe(contentType);
+  });
+
+  it('is OpenMetrics 1.0 for Prometheus 2 and 3 as they ask by default', () => {
+    const prometheus2 =
+      'application/openmetrics-text;version=1.0.0,application/openmetrics-text;version=0.0.1;q=0.75,text/plain;version=0.0.4;q=0.5,*/*;q=0.1';
+    const prometheus3 =
+      'application/openmetrics-text;version=1.0.0;escaping=allow-utf-8;q=0.6,application/openmetrics-text;version=0.0.1;q=0.5,text/plain;version=1.0.0;escaping=allow-utf-8;q=0.4,text/plain;version=0.0.4;q=0.3,*/*;q=0.2';
+    const protobufFirst = `application/vnd.google.protobuf;proto=io.prometheus.client.MetricFamily;encoding=delimited;q=0.7,${prometheus3}`;
+    for (const accept of [prometheus2, prometheus3, protobufFirst]) {
+      expect(negotiateFormat(accept)).toEqual({ format: 'openmetrics', contentType: OM1 });
+    }
+  });
+});
+
+describe('gzip', () => {
+  it.each([
+    [undefined, false],
+    ['', false],
+    ['identity', false],
+    ['gzip', true],
+    ['GZIP', true],
+    ['deflate, gzip;q=0.5, br', true],
+    ['gzip;q=0', false],
+    ['*', true],
+    ['*;q=0', false],
+    ['gzip;q=0,*', false],
+    ['identity, gzip;q=0.5', false],
+    ['identity;q=0.5, gzip', true],
+  ])('Accept-Encoding: %s -> %s', (accept, expected) => {
+    expect(acceptsGzip(accept)).toBe(expected);
+  });
+});
