@@ -11,6 +11,7 @@ import { describeOrigin } from '../config/origin.ts';
 import { envoyAdmin } from '../envoy/admin.ts';
 import { resolveEnvoy } from '../envoy/binary.ts';
 import { startEnvoy } from '../envoy/process.ts';
+import { createAgentMetrics } from '../metrics/registry.ts';
 import { buildInfo } from '../platform/build-info.ts';
 import { millis } from '../platform/duration.ts';
 import type { Logger } from '../platform/logger.ts';
@@ -106,6 +107,7 @@ async function supervise(
     envoyDrainTime: config.drainDuration,
     ignoredPorts: [config.envoyStatusPort],
   };
+  const metrics = createAgentMetrics(buildInfo.version, () => millis(performance.now()));
   const supervisor = createSupervisor({
     rules: rulesOf(config),
     log,
@@ -143,6 +145,7 @@ async function supervise(
     admin,
     supervisor,
     missingSecrets: () => missingSecrets,
+    metrics,
     log,
   });
   onClose(() => servers.close());

@@ -5,6 +5,10 @@ import { cachedProbe } from '../health/cached-probe.ts';
 import { askEnvoy, type ConfigSource } from '../health/envoy-readiness.ts';
 import type { Readiness } from '../health/readiness.ts';
 import { startStatusServer } from '../health/status-server.ts';
+import { createMetricsHandler } from '../metrics/handler.ts';
+import type { AgentMetrics } from '../metrics/registry.ts';
+import { startMetricsServer } from '../metrics/server.ts';
+import { createSources } from '../metrics/sources.ts';
 import type { Closable } from '../platform/closable.ts';
 import { millis } from '../platform/duration.ts';
 import type { Logger } from '../platform/logger.ts';
@@ -18,6 +22,7 @@ export interface ServersOptions {
   readonly supervisor: Supervisor;
   /** Certificate files that the way to the control plane lacks. */
   readonly missingSecrets: () => readonly string[];
+  readonly metrics: AgentMetrics;
   readonly log: Logger;
 }
 
@@ -35,12 +40,29 @@ export async function startServers(options: ServersOptions): Promise<Closable> {
   const close = async () => {
     for (const each of open) await each.close();
   };
+  const scraped = createMetricsHandler({
+    metrics: options.metrics,
+    sources: createSources(config, () => options.admin),
+    localhostOnly: config.metricsLocalhostAccessOnly,
+    log: options.log.scope('metrics'),
+  });
   try {
+    if (config.prometheusPort !== 0) {
+      open.unshift(
+        await startMetricsServer({
+          port: config.prometheusPort,
+          setting: '--prometheusPort',
+          handler: scraped,
+          onError: (error) => options.log.scope('metrics').error(`a scrape failed: ${error.message}`),
+          ...(config.metricsLocalhostAccessOnly ? { host: options.identity.localhost } : {}),
+        }),
+      );
+    }
     if (config.statusPort !== 0) {
       const deps = {
         readiness: readinessOf(options),
         live: () => ({ alive: true }) as const,
-        metrics: (_request: unknown, response: { end(text: string): void }) => response.end(''),
+        metrics: scraped,
         quit: () => supervisor.dispatch({ kind: 'quit' }),
         drain: async () => supervisor.dispatch({ kind: 'drain-asked' }),
         log,
@@ -64,12 +86,8 @@ export async function startServers(options: ServersOptions): Promise<Closable> {
 }
 
 /** Readiness: what the supervisor knows, else what Envoy says, else what is missing on the way to the control plane. */
-function readinessOf({
-  config,
-  admin,
-  supervisor,
-  missingSecrets,
-}: ServersOptions): () => Promise<Readiness> {
+function readinessOf(options: ServersOptions): () => Promise<Readiness> {
+  const { config, admin, supervisor, missingSecrets, metrics } = options;
   const source: ConfigSource =
     config.localConfig === undefined
       ? { kind: 'xds', address: config.discoveryAddress }
@@ -79,12 +97,17 @@ function readinessOf({
     READINESS_MAX_AGE,
     () => performance.now(),
   );
-  return async () => {
+  const answer = async (): Promise<Readiness> => {
     const known = knownReadiness(supervisor.state());
     if (known !== undefined) return known;
-    const answer = await ask();
+    const said = await ask();
     const missing = missingSecrets();
-    if (answer.ready || missing.length === 0) return answer;
-    return { ready: false, reason: `${answer.reason}; certificates are missing: ${missing.join(', ')}` };
+    if (said.ready || missing.length === 0) return said;
+    return { ready: false, reason: `${said.reason}; certificates are missing: ${missing.join(', ')}` };
+  };
+  return async () => {
+    const readiness = await answer();
+    metrics.setReady(readiness.ready);
+    return readiness;
   };
 }

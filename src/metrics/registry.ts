@@ -20,7 +20,8 @@ export interface AgentMetrics {
   setDraining(draining: boolean): void;
   /** Connections that a drain still waits for. */
   setDrainConnections(connections: number): void;
-  countHotRestart(result: 'success' | 'failure'): void;
+  /** @param result how it ended: `live`, `rejected`, `failed` ... */
+  countHotRestart(result: string): void;
   countEnvoyRestart(): void;
 
   countScrape(): void;

@@ -14,8 +14,8 @@ import {
   unchanged,
 } from './state.ts';
 
-/** Exit status with which Envoy refuses a bootstrap: trying the same again is no use. */
-const ENVOY_REFUSES = 1;
+/** Above are the ends by a signal. Envoy that leaves by itself before it was ever LIVE refuses what it was given: no use in trying it again. */
+const LAST_EXIT_STATUS = 128;
 
 /**
  * Starts an Envoy that has no parent, as epoch 0 of `family`; of a new family while an old epoch still drains, whose sockets
@@ -131,7 +131,7 @@ export function crashed(
   const neverLive = state.lastGood === undefined && epoch.phase === 'initializing';
   const why = `Envoy ended: ${how}`;
   if (exitCode === 0) return andThen(abandoned, (now) => stop(now, { code: 0, why }));
-  if (state.crashes >= state.rules.maxRestarts || (neverLive && exitCode === ENVOY_REFUSES)) {
+  if (state.crashes >= state.rules.maxRestarts || (neverLive && exitCode <= LAST_EXIT_STATUS)) {
     const last = log('info', 'No more active epochs, terminating');
     return andThen(abandoned, (now) =>
       andThen({ state: now, effects: [last] }, (it) => endNow(it, { code: exitCode, why })),
