@@ -92,7 +92,7 @@ async function main() {
     open.unshift(() => application.close());
 
     if (signal.aborted) return 128 + constants.signals[signal.reason];
-    const exit = runAgent(['--localConfig', xds, '--configPath', join(folder, 'proxy')]);
+    const exit = runAgent(folder, ['--localConfig', xds, '--configPath', join(folder, 'proxy')]);
     await Promise.race([exit, announce(signal)]);
     return await exit;
   } catch (error) {
@@ -105,11 +105,11 @@ async function main() {
 }
 
 /** Runs the agent in a session of its own, so that a Ctrl-C comes to it from here and once. Resolves to its exit code. */
-function runAgent(args) {
-  const command = ['dist/pilot-agent.cjs', 'proxy', 'sidecar', '--statusPort', `${READY.port}`];
+function runAgent(folder, args) {
+  const command = [join(root, 'dist/pilot-agent.cjs'), 'proxy', 'sidecar', '--statusPort', `${READY.port}`];
   const identity = ['--serviceCluster', 'productpage.default', '--concurrency', '2'];
   agent = spawn(process.execPath, [...command, ...identity, ...args, ...process.argv.slice(2)], {
-    cwd: root,
+    cwd: folder, // one that UID 1337 can enter
     env: { ...process.env, ...AGENT_ENVIRONMENT },
     detached: true,
     stdio: ['ignore', 'inherit', 'inherit'],
@@ -128,7 +128,7 @@ async function announce(signal) {
   const from = Date.now();
   let said = false;
   while (!signal.aborted) {
-    const answer = await ask(READY);
+    const answer = await ask(READY, signal);
     if (signal.aborted) return;
     if (answer.status === 200) {
       console.log(BANNER);
@@ -142,9 +142,10 @@ async function announce(signal) {
   }
 }
 
-function ask({ port, path }) {
+function ask({ port, path }, ended) {
+  const signal = AbortSignal.any([ended, AbortSignal.timeout(2_000)]);
   return new Promise((resolve) => {
-    const call = request({ host: '127.0.0.1', port, path, agent: false, signal: AbortSignal.timeout(2_000) });
+    const call = request({ host: '127.0.0.1', port, path, agent: false, signal });
     call.on('error', (error) => resolve({ status: 0, text: error.message }));
     call.on('response', async (response) => {
       let text = '';
