@@ -19,7 +19,7 @@ export interface NodeMetadata {
 
 export interface MetadataInput {
   readonly config: AgentConfig;
-  readonly identity: Pick<NodeIdentity, 'ips' | 'trustDomain'>;
+  readonly identity: Pick<NodeIdentity, 'ips'>;
   readonly env: Readonly<Record<string, string | undefined>>;
   /** Of the pod, from the downward API's files; they beat those from the environment. */
   readonly labels: ReadonlyMap<string, string>;

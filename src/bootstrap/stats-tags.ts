@@ -11,7 +11,8 @@ const ADDRESS = '(?:[_.[:digit:]]*|[_\\[\\]aAbBcCdDeEfF[:digit:]]*)';
 /**
  * How Envoy finds labels in the names of its statistics: the first group is cut out of the name, the second is the value.
  * Names end at a semicolon where the control plane (since 1.26) or `alt_stat_name` puts one, and otherwise where 1.5 saw the
- * end; a name that is not an address only counts with a semicolon, as in 1.30.
+ * end; a name that is not an address only counts with a semicolon, as in 1.30. A tag has one expression: of two with the
+ * same name Envoy takes the first and warns of the other.
  */
 const BY_PATTERN: readonly StatsTag[] = [
   {
@@ -24,7 +25,10 @@ const BY_PATTERN: readonly StatsTag[] = [
   },
   { tag_name: 'thread_name', regex: '^server(\\.(.+))\\.watchdog' },
   { tag_name: 'tcp_prefix', regex: '^tcp\\.((.*?)\\.)\\w+?$' },
-  { tag_name: 'response_code', regex: '_rq(_(\\d{3}))$' },
+  {
+    tag_name: 'response_code',
+    regex: '(?:_rq(?=_\\d{3}$)|(?=response_code=\\.=))((?:_|response_code=\\.=)(.+?)(?:$|;\\.;))',
+  },
   { tag_name: 'response_code_class', regex: '_rq(_(\\dxx))$' },
   { tag_name: 'http_conn_manager_listener_prefix', regex: `^listener(?=\\.).*?\\.http\\.((${ADDRESS})\\.)` },
   { tag_name: 'listener_address', regex: `^listener\\.((${ADDRESS})\\.)` },
@@ -49,7 +53,6 @@ const DIMENSIONS = [
   'destination_service_name',
   'destination_service_namespace',
   'request_protocol',
-  'response_code',
   'response_flags',
   'grpc_response_status',
   'connection_security_policy',
@@ -73,8 +76,10 @@ const BY_FILTER: readonly StatsTag[] = [
 
 /** The tags of 1.5 (reference/pilot-agent-1.5.md §4.4) and of 1.30 (§6.3 point 6), and those of `extraStatTags`. */
 export function statsTags(extra: readonly string[]): readonly StatsTag[] {
-  const more = [...new Set(extra)].filter((name) => name !== '' && !DIMENSIONS.includes(name));
-  return [...BY_PATTERN, ...[...DIMENSIONS, ...more].map(dimension), ...BY_FILTER];
+  const ours = [...BY_PATTERN, ...DIMENSIONS.map(dimension), ...BY_FILTER];
+  const taken = new Set(ours.map(({ tag_name }) => tag_name));
+  const more = [...new Set(extra)].filter((name) => name !== '' && !taken.has(name));
+  return [...ours, ...more.map(dimension)];
 }
 
 function escaped(text: string): string {

@@ -1,6 +1,7 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { controlPlaneSecrets } from '../../src/bootstrap/control-plane.ts';
 import { writeSecretFiles } from '../../src/bootstrap/secret-files.ts';
@@ -12,13 +13,15 @@ import { buildSample, type Surroundings } from './build-sample.ts';
 import { sampleConfig } from './sample-config.ts';
 import { testCertificates } from './test-certificates.ts';
 
+const ISTIOD = 'istiod.istio-system.svc';
+
 let folder: string;
 let ca: string;
 let cert: string;
 let key: string;
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'bootstrap-'));
-  ({ ca, cert, key } = await testCertificates(folder, 'istiod.istio-system.svc'));
+  ({ ca, cert, key } = await testCertificates(folder, ISTIOD));
   await writeFile(join(folder, 'lds.yaml'), 'resources: []\n');
   await writeFile(join(folder, 'cds.yaml'), 'resources: []\n');
 });
@@ -35,10 +38,7 @@ async function complaint(change: Partial<AgentConfig>, around?: Surroundings): P
 describe('every bootstrap is one that Envoy accepts', () => {
   const cases: [string, () => Partial<AgentConfig>, Surroundings?][] = [
     ['defaults, plain text on 15010', () => ({})],
-    [
-      'TLS on 15012 before there is any certificate',
-      () => ({ discoveryAddress: 'istiod.istio-system.svc:15012' }),
-    ],
+    ['TLS on 15012 before there is any certificate', () => ({ discoveryAddress: `${ISTIOD}:15012` })],
     ['TLS with an address for a control plane', () => ({ discoveryAddress: '10.0.0.1:15012' })],
     [
       'MUTUAL_TLS with certificates in /etc/certs',
@@ -143,4 +143,107 @@ describe('every bootstrap is one that Envoy accepts', () => {
   it.each(cases)('%s', async (_name, change, around) => {
     expect(await complaint(change(), around)).toBeUndefined();
   });
+});
+
+describe('whole bootstraps', () => {
+  const running: Surroundings = {
+    addresses: ['10.4.4.4', '10.5.5.5', '10.6.6.6', '10.4.4.4'].map((address) => ({
+      interface: 'eth0',
+      address,
+    })),
+    env: {
+      ISTIO_META_ISTIO_PROXY_SHA: 'istio-proxy:sha',
+      ISTIO_META_INTERCEPTION_MODE: 'REDIRECT',
+      ISTIO_META_ISTIO_VERSION: 'release-3.1',
+      ISTIO_META_POD_NAME: 'svc-0-0-0-6944fb884d-4pgx8',
+      ISTIO_METAJSON_LABELS: '{"version":"v1alpha1","app":"test","istio-locality":"regionA.zoneB.sub_zoneC"}',
+      ISTIO_METAJSON_ANNOTATIONS: '{"istio.io/insecurepath":"{\\"paths\\":[\\"/metrics\\",\\"/live\\"]}"}',
+    },
+    labels: new Map([['app', 'test']]),
+  };
+  const cases: [string, Partial<AgentConfig>, Surroundings][] = [
+    ['default', {}, {}],
+    [
+      'running',
+      {
+        instanceIp: '10.3.3.3',
+        podName: 'svc-0-0-0-6944fb884d-4pgx8',
+        podNamespace: 'test',
+        proxyAdminPort: 15_005,
+        connectTimeout: millis(7_000),
+        dnsRefreshRate: millis(60_000),
+        tracing: { kind: 'zipkin', address: 'localhost:6000' },
+        statsdUdpAddress: '10.1.1.1:9125',
+        outlierLogPath: '/dev/stdout',
+      },
+      running,
+    ],
+    [
+      'injected',
+      {
+        discoveryAddress: `${ISTIOD}:15012`,
+        serviceCluster: 'productpage.default',
+        connectTimeout: millis(10_000),
+        tracing: { kind: 'zipkin', address: 'zipkin.istio-system:9411' },
+      },
+      {},
+    ],
+    ['local', { localConfig: '/etc/istio/local', podName: 'productpage', podNamespace: 'default' }, {}],
+  ];
+  it.each(cases)('%s', async (name, change, around) => {
+    const here = { configPath: folder, ...(change.localConfig === undefined ? {} : { localConfig: folder }) };
+    expect(await complaint({ ...change, ...here }, around)).toBeUndefined();
+    const text = `${JSON.stringify(buildSample(change, around), null, 2)}\n`;
+    await expect(text).toMatchFileSnapshot(`goldens/${name}.golden.json`);
+  });
+});
+
+it('is strict JSON that Envoy accepts, whatever pod and mesh call things', { timeout: 60_000 }, async () => {
+  // Any UTF-16 at all, halves of surrogate pairs, quotes and control characters included.
+  const text = fc.string({ unit: 'binary', maxLength: 12 });
+  const awkward = fc.oneof(
+    text,
+    fc.constantFrom('"', '\\', '\u0000', '\ud800', '</script>', '__proto__', '{{', '%'),
+  );
+  const map = fc.array(fc.tuple(awkward, awkward), { maxLength: 8 });
+  const world = fc.record({
+    labels: map,
+    annotations: map,
+    env: map,
+    json: fc.jsonValue({ maxDepth: 4 }),
+    names: fc.record({
+      podName: awkward,
+      serviceCluster: awkward,
+      meshId: awkward,
+      interceptionMode: awkward,
+    }),
+    extraTags: fc.array(awkward, { maxLength: 3 }),
+    inclusionPrefixes: fc.array(awkward, { maxLength: 3 }),
+  });
+  await fc.assert(
+    fc.asyncProperty(
+      world,
+      async ({ labels, annotations, env, json, names, extraTags, inclusionPrefixes }) => {
+        const change: Partial<AgentConfig> = {
+          ...names,
+          proxyConfig: { anything: json },
+          stats: { ...sampleConfig().stats, extraTags, inclusionPrefixes },
+          runtimeValues: Object.fromEntries(labels.filter(([name]) => name !== '')),
+        };
+        const around: Surroundings = {
+          labels: new Map(labels),
+          annotations: new Map(annotations),
+          env: {
+            ...Object.fromEntries(env.map(([name, value]) => [`ISTIO_META_${name}`, value])),
+            ISTIO_METAJSON_LABELS: JSON.stringify(Object.fromEntries(labels)),
+            ISTIO_METAJSON_ANY: JSON.stringify({ any: json }),
+          },
+        };
+        const bootstrap = buildSample(change, around);
+        expect(JSON.parse(JSON.stringify(bootstrap))).toEqual(bootstrap);
+        expect(await envoyComplaint(bootstrap)).toBeUndefined();
+      },
+    ),
+    { numRuns: 20 },
+  );
 });

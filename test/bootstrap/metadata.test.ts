@@ -11,7 +11,7 @@ function metadata(
 ) {
   return nodeMetadata({
     config: sampleConfig(change),
-    identity: { ips: ['10.3.3.3', '10.4.4.4'], trustDomain: 'cluster.local' },
+    identity: { ips: ['10.3.3.3', '10.4.4.4'] },
     env,
     labels: new Map(),
     annotations: new Map(),
