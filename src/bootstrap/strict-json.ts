@@ -1,8 +1,8 @@
 import type { Json, JsonObject } from './envoy-api.ts';
 
 /**
- * A copy that every JSON parser reads the same way, protobuf's strict one included: no undefined members, and half of a
- * surrogate pair (which metadata from outside can hold) replaced by U+FFFD in names and texts.
+ * A copy that is what a JSON parser makes of it, protobuf's strict one included: no undefined members, no numbers beyond
+ * JSON, and half of a surrogate pair (which metadata from outside can hold) replaced by U+FFFD in names and texts.
  */
 export function strictJson<T extends Json>(value: T): T {
   return clean(value) as T;
@@ -10,6 +10,8 @@ export function strictJson<T extends Json>(value: T): T {
 
 function clean(value: Json): Json {
   if (typeof value === 'string') return wellFormed(value);
+  // What JSON.stringify would make of numbers that JSON cannot hold: -0, infinities, NaN.
+  if (typeof value === 'number') return Number.isFinite(value) ? value + 0 : null;
   if (Array.isArray(value)) return value.map(clean);
   if (!isJsonObject(value)) return value;
   return Object.fromEntries(
