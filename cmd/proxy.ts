@@ -16,7 +16,8 @@ export async function proxy(argv: readonly string[]): Promise<number> {
     print(1, proxyHelp());
     return 0;
   }
-  const loaded = await loadConfig({ argv, env: process.env, readFile: readIfThere });
+  const reload = () => loadConfig({ argv, env: process.env, readFile: readIfThere });
+  const loaded = await reload();
   if (loaded.printConfig) {
     for (const warning of loaded.warnings) print(2, `Warning: ${warning}\n`);
     print(1, describeConfig(loaded, loaded.output));
@@ -24,7 +25,7 @@ export async function proxy(argv: readonly string[]): Promise<number> {
   }
   const log = createLogger(loaded.config.log);
   try {
-    const { code, why } = await runProxy(loaded, process.env, log);
+    const { code, why } = await runProxy({ loaded, reload, env: process.env, log });
     log.info(`Agent has successfully terminated: ${why}`);
     return code;
   } finally {

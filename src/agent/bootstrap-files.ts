@@ -1,34 +1,31 @@
-import { createHash } from 'node:crypto';
+import { createHash, type Hash } from 'node:crypto';
 import { rmSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { writeConfigFile } from '../bootstrap/write.ts';
-import type { BootstrapText } from './bootstrap-source.ts';
-import type { Source } from './epochs/state.ts';
+import { type BootstrapText, withAdminPort } from './bootstrap-source.ts';
 
-/** The bootstraps of the epochs: one file each, and the text of those that may be needed again. */
+/** The files of the epochs' bootstraps. */
 export interface BootstrapFiles {
   /**
    * Writes the bootstrap of an epoch, `<configPath>/envoy-rev<epoch>.json`.
-   * @returns a short name for its content
+   * @param adminPort another port for Envoy's admin than the bootstrap says
+   * @returns the path
    * @throws EnvironmentError naming the path and the remedy
    */
-  write(epoch: number, source: Source): Promise<string>;
+  write(epoch: number, bootstrap: BootstrapText, adminPort?: number): Promise<string>;
   path(epoch: number): string;
+  /** Epochs that have a file. */
+  epochs(): readonly number[];
   /** Removes an epoch's file. Synchronous: it also runs when the process is on its way out. */
   remove(epoch: number): void;
   removeAll(): void;
 }
 
-/** A crash goes back to the last one that was LIVE, a repair to the one that serves. */
-const KEPT = 4;
 const NAME_LENGTH = 12;
+const MODE = 0o644;
 
-/** @param fromInputs makes the bootstrap anew from everything that it is made from */
-export function createBootstrapFiles(
-  configPath: string,
-  fromInputs: () => Promise<BootstrapText>,
-): BootstrapFiles {
-  const saved = new Map<string, BootstrapText>();
+export function createBootstrapFiles(configPath: string): BootstrapFiles {
   const written = new Map<number, string>();
   const path = (epoch: number) => written.get(epoch) ?? join(configPath, `envoy-rev${epoch}.json`);
   const remove = (epoch: number): void => {
@@ -36,22 +33,33 @@ export function createBootstrapFiles(
     written.delete(epoch);
   };
   return {
-    write: async (epoch, source) => {
-      const known = source.kind === 'saved' ? saved.get(source.config) : undefined;
-      const bootstrap = known ?? (await fromInputs());
-      const name = createHash('sha256').update(bootstrap.text).digest('hex').slice(0, NAME_LENGTH);
-      const file = join(configPath, `envoy-rev${epoch}${bootstrap.extension}`);
-      await writeConfigFile(file, configPath, bootstrap.text, 0o644);
+    write: async (epoch, bootstrap, adminPort) => {
+      const { text, extension } =
+        adminPort === undefined ? bootstrap : await withAdminPort(bootstrap, adminPort);
+      const file = join(configPath, `envoy-rev${epoch}${extension}`);
       written.set(epoch, file);
-      saved.delete(name);
-      saved.set(name, bootstrap);
-      for (const old of [...saved.keys()].slice(0, -KEPT)) saved.delete(old);
-      return name;
+      await writeConfigFile(file, configPath, text, MODE);
+      return file;
     },
     path,
+    epochs: () => [...written.keys()],
     remove,
     removeAll: () => {
       for (const epoch of [...written.keys()]) remove(epoch);
     },
   };
+}
+
+/** A short name for what an Envoy with this bootstrap would run: its text, and what is in the certificates it names. */
+export async function nameBootstrap({ text, certificates }: BootstrapText): Promise<string> {
+  const hash = createHash('sha256').update(text);
+  for (const file of certificates) await addFile(hash, file);
+  return hash.digest('hex').slice(0, NAME_LENGTH);
+}
+
+async function addFile(hash: Hash, path: string): Promise<void> {
+  // A file that is missing is a state of its own: Envoy will say so.
+  const content = await readFile(path).catch(() => undefined);
+  hash.update(`\0${path}\0${content === undefined ? 'missing' : content.length}\0`);
+  if (content !== undefined) hash.update(content);
 }

@@ -35,35 +35,51 @@ export async function drain(
   signal: AbortSignal,
 ): Promise<string> {
   const begun = performance.now();
-  const elapsed = () => performance.now() - begun;
   if (!alreadyAsked) await askToDrain(admin, options, options.longest >= options.envoyDrainTime, log, signal);
+  return waitForConnections(admin, options, signal, begun);
+}
+
+/** The waiting part of `drain`, for an Envoy that drains already. */
+export async function waitForConnections(
+  admin: EnvoyAdmin,
+  { longest, shortest, ignoredPorts }: DrainOptions,
+  signal: AbortSignal,
+  begun = performance.now(),
+): Promise<string> {
+  const elapsed = () => performance.now() - begun;
   let errors = 0;
-  while (elapsed() < options.longest && !signal.aborted) {
-    const active = await activeConnections(admin, options.ignoredPorts, signal).catch(() => undefined);
+  while (elapsed() < longest && !signal.aborted) {
+    const active = await activeConnections(admin, ignoredPorts, signal).catch(() => undefined);
     errors = active === undefined ? errors + 1 : 0;
-    if (active === 0 && elapsed() >= options.shortest) return 'no connection is left';
-    const rest = options.longest - elapsed();
+    if (active === 0 && elapsed() >= shortest) return 'no connection is left';
+    const rest = longest - elapsed();
     const pause = errors >= MAX_ERRORS ? rest : Math.min(POLL_MS, rest);
     if (pause > 0) await delay(pause, undefined, { signal }).catch(() => {});
   }
-  return `its ${options.longest} ms are over`;
+  return `its ${longest} ms are over`;
 }
 
-/** `POST drain_listeners`. A failure is logged and no more: the drain's time runs anyway. */
+/**
+ * `POST drain_listeners`. A failure is logged and no more: the drain's time runs anyway.
+ * @param keepListening new connections are welcome for as long as Envoy lives, not only for its drain time
+ * @returns whether Envoy does as it was told
+ */
 export async function askToDrain(
   admin: EnvoyAdmin,
   { inboundOnly }: Pick<DrainOptions, 'inboundOnly'>,
   keepListening: boolean,
   log: Logger,
   signal?: AbortSignal,
-): Promise<void> {
+): Promise<boolean> {
   const path = `/drain_listeners?${inboundOnly ? 'inboundonly&' : ''}graceful${keepListening ? '&skip_exit' : ''}`;
   try {
     const { status, body } = await admin.post(path, CALL_DEADLINE, signal);
-    if (status !== 200) log.warn(`Envoy refused POST ${path}: status ${status}: ${body.trim()}`);
+    if (status === 200) return true;
+    log.warn(`Envoy refused POST ${path}: status ${status}: ${body.trim()}`);
   } catch (thrown) {
     log.warn(`Envoy did not answer POST ${path}: ${toError(thrown).message}`);
   }
+  return false;
 }
 
 async function activeConnections(

@@ -1,8 +1,8 @@
-import type { NodeIdentity } from '../bootstrap/identity.ts';
 import type { AgentConfig } from '../config/agent-config.ts';
 import { ENVOY_JSON_LOG_FORMAT, ENVOY_TEXT_LOG_FORMAT } from '../config/envoy-log-format.ts';
 import { envoyArguments } from '../envoy/argv.ts';
 import { seconds } from '../platform/duration.ts';
+import type { Edition } from './editions.ts';
 
 export interface EpochArguments {
   readonly bootstrapFile: string;
@@ -17,8 +17,7 @@ export interface EnvoyCommand {
 
 /** Command line and environment of one epoch. */
 export function envoyCommand(
-  config: AgentConfig,
-  identity: NodeIdentity,
+  { config, identity, bootstrap }: Pick<Edition, 'config' | 'identity' | 'bootstrap'>,
   epoch: EpochArguments,
   env: NodeJS.ProcessEnv,
 ): EnvoyCommand {
@@ -29,7 +28,7 @@ export function envoyCommand(
     serviceCluster: identity.cluster,
     serviceNode: identity.nodeId,
     ipVersion: identity.ipMode === 'v6' ? 'v6' : 'v4',
-    logFormat: config.log.json ? ENVOY_JSON_LOG_FORMAT : ENVOY_TEXT_LOG_FORMAT,
+    logFormat: bootstrap.setsLogFormat ? undefined : logFormat(config),
     logLevel: config.proxyLogLevel,
     componentLogLevel: config.proxyComponentLogLevel,
     concurrency: config.concurrency,
@@ -40,4 +39,9 @@ export function envoyCommand(
   });
   // Envoy prints local time, and the form of its log says that it is UTC.
   return { args, env: { ...env, TZ: 'UTC' } };
+}
+
+/** On the command line and not in the bootstrap, so that Envoy writes it from its first line on. */
+function logFormat({ log }: AgentConfig): string {
+  return log.json ? ENVOY_JSON_LOG_FORMAT : ENVOY_TEXT_LOG_FORMAT;
 }

@@ -1,168 +1,187 @@
 /** The spine of `pilot-agent proxy`: the only place that knows all the parts. */
-
 import { controlPlaneSecrets } from '../bootstrap/control-plane.ts';
-import { findLocalFiles, watchLocalFiles } from '../bootstrap/local-files.ts';
+import { watchLocalFiles } from '../bootstrap/local-files.ts';
 import { followSecretFiles, writeSecretFiles } from '../bootstrap/secret-files.ts';
-import { resolveStatsd } from '../bootstrap/statsd.ts';
 import { removeBootstrap as removeFile, writeLightstepToken } from '../bootstrap/write.ts';
 import type { AgentConfig } from '../config/agent-config.ts';
 import type { LoadedConfig } from '../config/load-config.ts';
 import { describeOrigin } from '../config/origin.ts';
-import { envoyAdmin } from '../envoy/admin.ts';
 import { resolveEnvoy } from '../envoy/binary.ts';
-import { startEnvoy } from '../envoy/process.ts';
 import { createAgentMetrics } from '../metrics/registry.ts';
 import { buildInfo } from '../platform/build-info.ts';
 import { millis } from '../platform/duration.ts';
 import type { Logger } from '../platform/logger.ts';
+import { createAdmins } from './admins.ts';
 import { createBootstrapFiles } from './bootstrap-files.ts';
-import { customBootstrap, generatedBootstrap } from './bootstrap-source.ts';
-import { askToDrain, type DrainOptions, drain } from './drain.ts';
-import { envoyCommand } from './envoy-command.ts';
+import { createEditionStore } from './edition-store.ts';
+import { deriveEdition, pinned } from './editions.ts';
+import { createEnvoyPorts } from './envoy-ports.ts';
 import type { Exit, Rules } from './epochs/state.ts';
 import { createFamilies } from './families.ts';
 import { attachToProcess } from './lifecycle.ts';
-import { untilLive } from './live.ts';
-import { describeNode } from './node.ts';
 import { giveUpRoot } from './privileges.ts';
 import { startServers } from './servers.ts';
-import { createSupervisor } from './supervisor.ts';
+import { createSupervisor, type Supervisor } from './supervisor.ts';
+import { createTriggers, type Triggers } from './triggers.ts';
 
 const TERM_GRACE = millis(3_000);
 const STEADY_AFTER = millis(60_000);
 const FIRST_BACKOFF = millis(200);
 const REAP_MARGIN_MS = 5_000;
 
+export interface ProxyInput {
+  readonly loaded: LoadedConfig;
+  /** Reads the configuration again, from the same arguments and environment, for a hot restart. */
+  readonly reload: () => Promise<LoadedConfig>;
+  /** The environment, which Envoy inherits. */
+  readonly env: NodeJS.ProcessEnv;
+  readonly log: Logger;
+}
+
+type OnClose = (close: () => void | Promise<void>) => void;
+
 /**
  * Runs Envoy until it ends or the agent is told to. Every resource that is opened is closed again, in reverse order.
- * @param env the environment, which Envoy inherits
  * @returns how it ended; by then no Envoy lives and no file is left
  * @throws InputError or EnvironmentError when it cannot be started, with nothing left behind
  */
-export async function runProxy(loaded: LoadedConfig, env: NodeJS.ProcessEnv, log: Logger): Promise<Exit> {
+export async function runProxy(input: ProxyInput): Promise<Exit> {
   const open: (() => void | Promise<void>)[] = [];
   try {
-    return await supervise(loaded, env, log, (close) => open.unshift(close));
+    return await supervise(input, (close) => open.unshift(close));
   } finally {
     for (const close of open) await close();
   }
 }
 
-async function supervise(
-  { config: given, warnings, origins }: LoadedConfig,
-  env: NodeJS.ProcessEnv,
-  log: Logger,
-  onClose: (close: () => void | Promise<void>) => void,
-): Promise<Exit> {
-  log.info(`Version ${buildInfo.version}-${buildInfo.revision}`);
-  for (const warning of warnings) log.warn(warning);
-  for (const [key, origin] of origins) {
-    if (origin.kind !== 'default' && origin.kind !== 'derived')
-      log.debug(`${key} is set by ${describeOrigin(origin)}`);
-  }
-  const localFiles = given.localConfig === undefined ? undefined : await findLocalFiles(given.localConfig);
-  const binary = await resolveEnvoy(given.binaryPath, env);
-  const workplace = await giveUpRoot(given, binary, env, log);
+async function supervise({ loaded, reload, env, log }: ProxyInput, onClose: OnClose): Promise<Exit> {
+  sayStart(loaded, log);
+  const binary = await resolveEnvoy(loaded.config.binaryPath, env);
+  const workplace = await giveUpRoot(loaded.config, binary, env, log);
   onClose(() => workplace.close());
-  const config: AgentConfig = { ...given, localConfig: workplace.localConfig };
+  const config: AgentConfig = { ...loaded.config, localConfig: workplace.localConfig };
 
   const families = createFamilies(config.baseId, process.getuid?.() ?? 0);
   onClose(() => families.removeAll());
-  const node = await describeNode(config, env);
-  const { identity } = node;
-  for (const warning of node.warnings) log.warn(warning);
+  const bootstraps = createBootstrapFiles(config.configPath);
+  onClose(() => bootstraps.removeAll());
+  const missingSecrets = await prepareSecrets(config, log, onClose);
+  const first = await deriveEdition(config, env);
+  const { identity } = first;
   log.info(
     `Proxy role ips=[${identity.ips.join(' ')}] type=${config.role} id=${identity.id} domain=${identity.domain}`,
   );
-
-  const secrets = controlPlaneSecrets(config);
-  let missingSecrets = await writeSecretFiles(secrets);
-  for (const { path } of secrets) onClose(() => removeFile(path));
-  const secretFiles = followSecretFiles({
-    secrets,
-    onChange: (missing) => {
-      missingSecrets = missing;
-      log.info('Certificates for the control plane have come');
-    },
-    onError: (error) => log.warn(error.message),
-  });
-  onClose(() => secretFiles.close());
-  if (config.tracing?.kind === 'lightstep') {
-    const token = await writeLightstepToken(config.configPath, config.tracing.accessToken);
-    onClose(() => removeFile(token));
-  }
-  const statsd = await statsdAddress(config, log);
-  const bootstraps = createBootstrapFiles(config.configPath, async () => {
-    const { customConfigFile, bootstrapOverride } = config;
-    if (customConfigFile !== undefined) return customBootstrap(customConfigFile, bootstrapOverride);
-    return generatedBootstrap({ config, identity, metadata: node.metadata, localFiles, statsd });
-  });
-  onClose(() => bootstraps.removeAll());
-
-  const admin = envoyAdmin(identity.localhost, config.proxyAdminPort);
-  const drainOptions: DrainOptions = {
-    inboundOnly: config.role === 'sidecar',
-    longest: config.terminationDrainDuration,
-    shortest: config.minimumDrainDuration,
-    envoyDrainTime: config.drainDuration,
-    ignoredPorts: [config.envoyStatusPort],
-  };
+  const editions = createEditionStore(first, () => deriveAgain(config, reload, env, log), log);
+  const admins = createAdmins(identity.localhost, config.proxyAdminPort);
   const metrics = createAgentMetrics(buildInfo.version, () => millis(performance.now()));
-  const supervisor = createSupervisor({
-    rules: rulesOf(config),
+
+  const ports = createEnvoyPorts({
+    binary: workplace.binary,
+    env,
+    families,
+    admins,
+    bootstraps,
+    editions,
+    state: () => supervisor.state(),
     log,
-    prepare: async ({ number, source }) => ({
-      kind: 'valid',
-      config: await bootstraps.write(number, source),
-    }),
-    spawn: ({ number, family }) => {
-      const { args, env: environment } = envoyCommand(
-        config,
-        identity,
-        {
-          bootstrapFile: bootstraps.path(number),
-          epoch: number,
-          baseId: families.baseId(family),
-        },
-        env,
-      );
-      log.info(`Envoy command: ${JSON.stringify(args)}`);
-      return startEnvoy(workplace.binary, args, environment);
-    },
-    untilLive: ({ number, family }, _envoy, signal) =>
-      untilLive(admin, { epoch: number, baseId: families.baseId(family) }, signal),
-    undo: async () => ({ freed: false, adminOpen: true }),
-    drain: ({ alreadyAsked }, signal) => drain(admin, drainOptions, alreadyAsked, log, signal),
-    drainAndStay: () => askToDrain(admin, drainOptions, true, log),
-    retire: async () => {},
-    forget: async () => {},
-    record: () => {},
+    onRetired: () => void triggers.ask('repair', "Envoy's admin goes back to its port"),
   });
+  const supervisor: Supervisor = createSupervisor({
+    ...ports,
+    rules: rulesOf(config),
+    adopted: new Map(),
+    log,
+    record: (effect) => {
+      triggers.settle(effect);
+      if (effect.triggers.length > 0) metrics.countHotRestart(effect.outcome);
+    },
+    observe: ({ effects, before }) => {
+      editions.keepOnly(supervisor.state());
+      if (before.crashes < supervisor.state().crashes && effects.length > 0) metrics.countEnvoyRestart();
+    },
+  });
+  const triggers: Triggers = createTriggers(supervisor.dispatch);
+  onClose(() => triggers.close());
 
   const servers = await startServers({
     config,
     identity,
-    admin,
+    admins,
     supervisor,
-    missingSecrets: () => missingSecrets,
+    triggers,
+    missingSecrets,
     metrics,
     log,
   });
   onClose(() => servers.close());
-  if (config.localConfig !== undefined && localFiles !== undefined) {
+  if (config.localConfig !== undefined && first.localFiles !== undefined) {
     const watcher = watchLocalFiles({
       folder: config.localConfig,
-      files: localFiles,
+      files: first.localFiles,
       onError: (error) => log.warn(error.message),
     });
     onClose(() => watcher.close());
   }
-  attachToProcess(supervisor, log, () => {
+  attachToProcess(supervisor, triggers, log, () => {
     bootstraps.removeAll();
     families.removeAll();
   });
   supervisor.dispatch({ kind: 'start' });
   return supervisor.ended;
+}
+
+function sayStart({ warnings, origins }: LoadedConfig, log: Logger): void {
+  log.info(`Version ${buildInfo.version}-${buildInfo.revision}`);
+  for (const warning of warnings) log.warn(warning);
+  for (const [key, origin] of origins) {
+    if (origin.kind !== 'default' && origin.kind !== 'derived') {
+      log.debug(`${key} is set by ${describeOrigin(origin)}`);
+    }
+  }
+}
+
+/**
+ * Puts the files with secrets where Envoy looks for them.
+ * @returns asks which certificates on the way to the control plane are missing
+ */
+async function prepareSecrets(
+  config: AgentConfig,
+  log: Logger,
+  onClose: OnClose,
+): Promise<() => readonly string[]> {
+  const secrets = controlPlaneSecrets(config);
+  let missing = await writeSecretFiles(secrets);
+  for (const { path } of secrets) onClose(() => removeFile(path));
+  const followed = followSecretFiles({
+    secrets,
+    onChange: (still) => {
+      missing = still;
+      log.info('Certificates for the control plane have come');
+    },
+    onError: (error) => log.warn(error.message),
+  });
+  onClose(() => followed.close());
+  if (config.tracing?.kind === 'lightstep') {
+    const token = await writeLightstepToken(config.configPath, config.tracing.accessToken);
+    onClose(() => removeFile(token));
+  }
+  return () => missing;
+}
+
+/** What a hot restart starts Envoy with: the inputs as they are now, where they can take effect. */
+async function deriveAgain(
+  running: AgentConfig,
+  reload: () => Promise<LoadedConfig>,
+  env: NodeJS.ProcessEnv,
+  log: Logger,
+) {
+  const loaded = await reload();
+  for (const warning of loaded.warnings) log.warn(warning);
+  const { config, waiting } = pinned(running, loaded.config);
+  if (waiting.length > 0) {
+    log.warn(`Changed, but in force only when the agent starts again: ${waiting.join(', ')}`);
+  }
+  return deriveEdition(config, env);
 }
 
 function rulesOf(config: AgentConfig): Rules {
@@ -174,12 +193,4 @@ function rulesOf(config: AgentConfig): Rules {
     steadyAfter: STEADY_AFTER,
     firstBackoff: FIRST_BACKOFF,
   };
-}
-
-async function statsdAddress(config: AgentConfig, log: Logger): Promise<string | undefined> {
-  if (config.statsdUdpAddress === undefined) return undefined;
-  const found = await resolveStatsd(config.statsdUdpAddress);
-  if (found.kind === 'resolved') return found.address;
-  log.warn(found.warning);
-  return undefined;
 }

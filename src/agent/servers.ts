@@ -1,6 +1,5 @@
 import type { NodeIdentity } from '../bootstrap/identity.ts';
 import type { AgentConfig } from '../config/agent-config.ts';
-import type { EnvoyAdmin } from '../envoy/admin.ts';
 import { cachedProbe } from '../health/cached-probe.ts';
 import { askEnvoy, type ConfigSource } from '../health/envoy-readiness.ts';
 import type { Readiness } from '../health/readiness.ts';
@@ -12,14 +11,19 @@ import { createSources } from '../metrics/sources.ts';
 import type { Closable } from '../platform/closable.ts';
 import { millis } from '../platform/duration.ts';
 import type { Logger } from '../platform/logger.ts';
+import type { Admins } from './admins.ts';
+import { activeEpoch } from './epochs/state.ts';
 import { knownReadiness } from './readiness.ts';
+import { restartRoute } from './restart-route.ts';
 import type { Supervisor } from './supervisor.ts';
+import type { Triggers } from './triggers.ts';
 
 export interface ServersOptions {
   readonly config: AgentConfig;
   readonly identity: NodeIdentity;
-  readonly admin: EnvoyAdmin;
+  readonly admins: Admins;
   readonly supervisor: Supervisor;
+  readonly triggers: Triggers;
   /** Certificate files that the way to the control plane lacks. */
   readonly missingSecrets: () => readonly string[];
   readonly metrics: AgentMetrics;
@@ -42,7 +46,7 @@ export async function startServers(options: ServersOptions): Promise<Closable> {
   };
   const scraped = createMetricsHandler({
     metrics: options.metrics,
-    sources: createSources(config, () => options.admin),
+    sources: createSources(config, () => currentAdmin(options)),
     localhostOnly: config.metricsLocalhostAccessOnly,
     log: options.log.scope('metrics'),
   });
@@ -75,7 +79,13 @@ export async function startServers(options: ServersOptions): Promise<Closable> {
           keepAlive: config.probeKeepAlive,
         },
       };
-      open.unshift(await startStatusServer({ port: config.statusPort, deps }));
+      open.unshift(
+        await startStatusServer({
+          port: config.statusPort,
+          deps,
+          extraRoutes: new Map([['/restart', restartRoute(options.triggers)]]),
+        }),
+      );
       options.log.info(`Opening status port ${config.statusPort}`);
     }
     return { close };
@@ -87,13 +97,13 @@ export async function startServers(options: ServersOptions): Promise<Closable> {
 
 /** Readiness: what the supervisor knows, else what Envoy says, else what is missing on the way to the control plane. */
 function readinessOf(options: ServersOptions): () => Promise<Readiness> {
-  const { config, admin, supervisor, missingSecrets, metrics } = options;
+  const { config, supervisor, missingSecrets, metrics } = options;
   const source: ConfigSource =
     config.localConfig === undefined
       ? { kind: 'xds', address: config.discoveryAddress }
       : { kind: 'files', folder: config.localConfig };
   const ask = cachedProbe(
-    () => askEnvoy(admin, source),
+    () => askEnvoy(currentAdmin(options), source),
     READINESS_MAX_AGE,
     () => performance.now(),
   );
@@ -110,4 +120,10 @@ function readinessOf(options: ServersOptions): () => Promise<Readiness> {
     metrics.setReady(readiness.ready);
     return readiness;
   };
+}
+
+/** The admin of the Envoy that serves, or that is the first to start. */
+function currentAdmin({ admins, supervisor }: ServersOptions) {
+  const state = supervisor.state();
+  return admins.of(activeEpoch(state) ?? state.epochs.at(-1) ?? { family: 0, number: 0 });
 }

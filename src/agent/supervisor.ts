@@ -19,6 +19,8 @@ type EffectOf<Kind extends Effect['kind']> = Extract<Effect, { readonly kind: Ki
 /** What the supervisor does to the world. Each is one small module, passed in; each has deadlines of its own. */
 export interface SupervisorPorts {
   readonly rules: Rules;
+  /** Envoys of an agent before this one, by the key that `adopted` of the event `start` gives them. */
+  readonly adopted: ReadonlyMap<number, EnvoyProcess>;
   readonly log: Logger;
   prepare(effect: EffectOf<'prepare'>): Promise<Preparation>;
   spawn(effect: EffectOf<'spawn'>): EnvoyProcess;
@@ -28,15 +30,27 @@ export interface SupervisorPorts {
   /** Drains and waits; answers with why the drain is over. */
   drain(effect: EffectOf<'drain'>, signal: AbortSignal): Promise<string>;
   drainAndStay(): Promise<void>;
-  retire(key: number): Promise<void>;
+  /** Has a replaced epoch of another family drain and leave. */
+  retire(key: number, envoy: EnvoyProcess, signal: AbortSignal): Promise<void>;
   /** The process is gone: removes what was made for it. */
   forget(key: number): Promise<void>;
   record(effect: EffectOf<'record'>): void;
+  /** Sees each step after it was taken, before its effects are carried out. */
+  observe(step: ObservedStep): void;
+}
+
+export interface ObservedStep {
+  readonly event: SupervisorEvent;
+  readonly before: SupervisorState;
+  readonly after: SupervisorState;
+  readonly effects: readonly Effect[];
 }
 
 export interface Supervisor {
   dispatch(event: SupervisorEvent): void;
   state(): SupervisorState;
+  /** Pid of a living Envoy, by the key of its epoch. */
+  pid(key: number): number | undefined;
   /** Pids of the Envoys that live now, for the last resort when the agent itself is dying. */
   livingPids(): readonly number[];
   /** Settles when every process is gone and cleaned up after. */
@@ -56,8 +70,10 @@ export function createSupervisor(ports: SupervisorPorts): Supervisor {
   });
 
   const dispatch = (event: SupervisorEvent): void => {
-    const next = step(state, event);
+    const before = state;
+    const next = step(before, event);
     state = next.state;
+    ports.observe({ event, before, after: state, effects: next.effects });
     for (const effect of next.effects) run(effect);
   };
 
@@ -76,7 +92,7 @@ export function createSupervisor(ports: SupervisorPorts): Supervisor {
           ports.undo(effect).then((found) => dispatch({ kind: 'undone', id: effect.id, ...found })),
         );
       case 'retire':
-        return cleanup(ports.retire(effect.key));
+        return cleanup(retire(effect.key));
       case 'forget':
         return cleanup(ports.forget(effect.key));
       case 'timer':
@@ -104,7 +120,6 @@ export function createSupervisor(ports: SupervisorPorts): Supervisor {
   const spawn = async (effect: EffectOf<'spawn'>): Promise<void> => {
     const { key } = effect;
     const envoy = ports.spawn(effect);
-    processes.set(key, envoy);
     const gone = new AbortController();
     background(
       ports.untilLive(effect, envoy, AbortSignal.any([gone.signal, lifetime.signal])).then(
@@ -112,8 +127,14 @@ export function createSupervisor(ports: SupervisorPorts): Supervisor {
         () => {},
       ),
     );
-    const status = await envoy.exited;
+    await follow(key, envoy);
     gone.abort();
+  };
+
+  /** Waits for the end of an Envoy and reports it. */
+  const follow = async (key: number, envoy: EnvoyProcess): Promise<void> => {
+    processes.set(key, envoy);
+    const status = await envoy.exited;
     processes.delete(key);
     dispatch({
       kind: 'exited',
@@ -121,6 +142,11 @@ export function createSupervisor(ports: SupervisorPorts): Supervisor {
       exitCode: exitCodeOf(status, constants.signals),
       how: describeExit(status),
     });
+  };
+
+  const retire = async (key: number): Promise<void> => {
+    const envoy = processes.get(key);
+    if (envoy !== undefined) await ports.retire(key, envoy, lifetime.signal);
   };
 
   const startTimer = ({ name, key, after }: EffectOf<'timer'>): void => {
@@ -152,9 +178,11 @@ export function createSupervisor(ports: SupervisorPorts): Supervisor {
     cleanups.add(settled);
   };
 
+  for (const [key, envoy] of ports.adopted) background(follow(key, envoy));
   return {
     dispatch,
     state: () => state,
+    pid: (key) => processes.get(key)?.pid,
     livingPids: () => [...processes.values()].flatMap(({ pid }) => (pid === undefined ? [] : [pid])),
     ended,
   };

@@ -40,7 +40,8 @@ export function beginFresh(state: SupervisorState, preferred: number): Step {
         family,
         start: 'fresh',
         source: state.lastGood === undefined ? { kind: 'inputs' } : { kind: 'saved', config: state.lastGood },
-        onlyIfChanged: false,
+        unlessItIs: undefined,
+        check: false,
       },
     ],
   };

@@ -47,7 +47,8 @@ export function proceed(state: SupervisorState): Step {
         id,
         ...where,
         source: repairing ? { kind: 'saved', config: active.config } : { kind: 'inputs' },
-        onlyIfChanged: triggers.every(({ kind }) => kind === 'input' || kind === 'binary'),
+        unlessItIs: triggers.every(({ kind }) => kind === 'input') ? active?.config : undefined,
+        check: true,
       },
     ],
   };

@@ -117,7 +117,7 @@ export interface Exit {
 export type SupervisorEvent =
   /** `adopted`: Envoys that an agent before this one left serving, oldest first. */
   | { readonly kind: 'start'; readonly adopted?: readonly AdoptedEpoch[] }
-  | { readonly kind: 'restart-asked'; readonly trigger: Trigger }
+  | { readonly kind: 'restart-asked'; readonly triggers: readonly Trigger[] }
   | { readonly kind: 'prepared'; readonly id: number; readonly result: Preparation }
   | { readonly kind: 'live'; readonly key: number }
   /** `exitCode` is what a shell would say of it, `how` is for the log. */
@@ -150,7 +150,7 @@ export type Preparation =
 export type TimerName = 'start-timeout' | 'reap' | 'steady' | 'backoff' | 'grace';
 
 export type Effect =
-  /** Derive, write and (for a hot restart) check the bootstrap of epoch `number`; report `prepared`. */
+  /** Derive, write and check the bootstrap of epoch `number`; report `prepared`. */
   | {
       readonly kind: 'prepare';
       readonly id: number;
@@ -158,8 +158,10 @@ export type Effect =
       readonly family: number;
       readonly start: StartKind;
       readonly source: Source;
-      /** All that happened is that a file changed: if its content did not, report `unchanged`. */
-      readonly onlyIfChanged: boolean;
+      /** All that happened is that a file changed: if the bootstrap is still this one, report `unchanged`. */
+      readonly unlessItIs: string | undefined;
+      /** Whether Envoy checks it first. A first start is check enough, and sooner there. */
+      readonly check: boolean;
     }
   | {
       readonly kind: 'spawn';

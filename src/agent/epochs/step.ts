@@ -28,7 +28,7 @@ export function step(state: SupervisorState, event: SupervisorEvent): Step {
     case 'restart-asked':
       return isLeaving(state)
         ? refuse(state, event)
-        : proceed({ ...state, waiting: [...state.waiting, event.trigger] });
+        : proceed({ ...state, waiting: [...state.waiting, ...event.triggers] });
     case 'prepared':
       return prepared(state, event.id, event.result);
     case 'live':
@@ -112,14 +112,14 @@ function said(
 
 function refuse(
   state: SupervisorState,
-  { trigger }: Extract<SupervisorEvent, { kind: 'restart-asked' }>,
+  { triggers }: Extract<SupervisorEvent, { kind: 'restart-asked' }>,
 ): Step {
   return {
     state,
     effects: [
       {
         kind: 'record',
-        triggers: [trigger],
+        triggers,
         outcome: 'refused',
         number: undefined,
         reason: 'the agent is leaving',

@@ -114,7 +114,7 @@ export function createWorld(
     effects,
     outcomes,
     dispatch,
-    ask: (id) => dispatch({ kind: 'restart-asked', trigger: { id, kind: 'signal', detail: 'SIGHUP' } }),
+    ask: (id) => dispatch({ kind: 'restart-asked', triggers: [{ id, kind: 'signal', detail: 'SIGHUP' }] }),
     pending: () => pending,
     happen: (chosen) => {
       const { event } = chosen;

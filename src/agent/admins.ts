@@ -1,0 +1,43 @@
+import type { AddressInfo } from 'node:net';
+import { createServer } from 'node:net';
+import { type EnvoyAdmin, envoyAdmin } from '../envoy/admin.ts';
+import type { Epoch } from './epochs/state.ts';
+
+type Which = Pick<Epoch, 'family' | 'number'>;
+
+/**
+ * Where the admin interface of each epoch is: on `--proxyAdminPort`, but for an epoch that was started beside one of another
+ * family that still has that port (envoy-hot-restart.md, "a second way in"). The next hot restart brings it back.
+ */
+export interface Admins {
+  of(which: Which): EnvoyAdmin;
+  port(which: Which): number;
+  /** Gives an epoch that is about to start a free port instead. */
+  useSpare(which: Which): Promise<void>;
+  isSpare(which: Which): boolean;
+}
+
+export function createAdmins(host: string, regularPort: number): Admins {
+  const spares = new Map<string, number>();
+  const name = ({ family, number }: Which) => `${family}:${number}`;
+  const port = (which: Which) => spares.get(name(which)) ?? regularPort;
+  return {
+    port,
+    of: (which) => envoyAdmin(host, port(which)),
+    useSpare: async (which) => {
+      spares.set(name(which), await freePort(host));
+    },
+    isSpare: (which) => spares.has(name(which)),
+  };
+}
+
+function freePort(host: string): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const server = createServer();
+    server.once('error', reject);
+    server.listen(0, host, () => {
+      const { port } = server.address() as AddressInfo;
+      server.close(() => resolve(port));
+    });
+  });
+}

@@ -1,0 +1,163 @@
+/** What the supervisor does to Envoy: bootstraps, processes, drains. One object for one agent. */
+import { connect } from 'node:net';
+import { setTimeout as delay } from 'node:timers/promises';
+import { startEnvoy } from '../envoy/process.ts';
+import { validateBootstrap } from '../envoy/validate.ts';
+import { type Millis, millis } from '../platform/duration.ts';
+import type { Logger } from '../platform/logger.ts';
+import type { Admins } from './admins.ts';
+import type { BootstrapFiles } from './bootstrap-files.ts';
+import { askToDrain, type DrainOptions, drain, waitForConnections } from './drain.ts';
+import type { EditionStore } from './edition-store.ts';
+import type { Edition } from './editions.ts';
+import { envoyCommand } from './envoy-command.ts';
+import { activeEpoch, type SupervisorState } from './epochs/state.ts';
+import type { Families } from './families.ts';
+import { untilLive } from './live.ts';
+import type { SupervisorPorts } from './supervisor.ts';
+import { undoFailedChild } from './undo.ts';
+
+export interface EnvoyPortsContext {
+  readonly binary: string;
+  readonly env: NodeJS.ProcessEnv;
+  readonly families: Families;
+  readonly admins: Admins;
+  readonly bootstraps: BootstrapFiles;
+  readonly editions: EditionStore;
+  readonly state: () => SupervisorState;
+  readonly log: Logger;
+  /** Called when the epoch that an overlap replaced is gone: Envoy's admin can go back to its port. */
+  readonly onRetired: () => void;
+}
+
+type EnvoyPorts = Pick<
+  SupervisorPorts,
+  'prepare' | 'spawn' | 'untilLive' | 'undo' | 'drain' | 'drainAndStay' | 'retire' | 'forget'
+>;
+
+/** How long an Envoy of another family keeps what it has after it was told to drain, when it cannot be asked. */
+const BLIND_DRAIN = millis(5_000);
+
+export function createEnvoyPorts(context: EnvoyPortsContext): EnvoyPorts {
+  const { binary, env, families, admins, bootstraps, editions, state, log, onRetired } = context;
+  const activeAdmin = () => admins.of(activeEpoch(state()) ?? { family: 0, number: 0 });
+  const drainOptions = (): DrainOptions | undefined => {
+    const active = activeEpoch(state());
+    const edition = active === undefined ? undefined : editions.get(active.config);
+    return edition === undefined ? undefined : drainOptionsOf(edition);
+  };
+  return {
+    prepare: async (effect) => {
+      const known = effect.source.kind === 'saved' ? editions.get(effect.source.config) : undefined;
+      const edition = known ?? (await editions.derive());
+      if (edition.name === effect.unlessItIs) return { kind: 'unchanged' };
+      editions.remember(edition);
+      if (
+        effect.start === 'overlap' &&
+        (await isListening(edition.identity.localhost, admins.port(effect)))
+      ) {
+        await admins.useSpare(effect);
+      }
+      const adminPort = admins.isSpare(effect) ? admins.port(effect) : undefined;
+      const file = await bootstraps.write(effect.number, edition.bootstrap, adminPort);
+      if (!effect.check) return { kind: 'valid', config: edition.name };
+      const validation = await validateBootstrap(binary, file, env);
+      if (validation.kind === 'valid') return { kind: 'valid', config: edition.name };
+      if (!isUsed(effect.number)) bootstraps.remove(effect.number);
+      return validation;
+    },
+    spawn: ({ number, family, config }) => {
+      const edition = editions.get(config);
+      if (edition === undefined) throw new Error(`there is no bootstrap ${config}`);
+      const command = envoyCommand(
+        edition,
+        { bootstrapFile: bootstraps.path(number), epoch: number, baseId: families.baseId(family) },
+        env,
+      );
+      log.info(`Envoy command: ${JSON.stringify(command.args)}`);
+      return startEnvoy(binary, command.args, command.env);
+    },
+    untilLive: ({ number, family }, _envoy, signal) =>
+      untilLive(admins.of({ number, family }), { epoch: number, baseId: families.baseId(family) }, signal),
+    undo: ({ family, number }) =>
+      undoFailedChild(families.baseId(family), admins.of({ family, number }), log),
+    drain: async ({ alreadyAsked }, signal) => {
+      const options = drainOptions();
+      return options === undefined
+        ? 'there is no Envoy to drain'
+        : drain(activeAdmin(), options, alreadyAsked, log, signal);
+    },
+    drainAndStay: async () => {
+      const options = drainOptions();
+      if (options !== undefined) await askToDrain(activeAdmin(), options, true, log);
+    },
+    retire: async (key, envoy, signal) => {
+      const epoch = state().epochs.find((candidate) => candidate.key === key);
+      const edition = epoch === undefined ? undefined : editions.get(epoch.config);
+      if (epoch !== undefined && edition !== undefined) {
+        const { parentShutdownDuration } = edition.config;
+        await retire(admins.of(epoch), drainOptionsOf(edition, parentShutdownDuration), log, signal);
+      }
+      envoy.signal('SIGTERM');
+      await envoy.exited;
+      onRetired();
+    },
+    forget: async () => {
+      for (const number of bootstraps.epochs()) {
+        if (!isUsed(number) && !isWanted(number)) bootstraps.remove(number);
+      }
+    },
+  };
+
+  /** Two families may have the same epoch number, and with it the same file. */
+  function isUsed(number: number): boolean {
+    return state().epochs.some((epoch) => epoch.number === number);
+  }
+
+  /** An attempt has its file before it has its process. */
+  function isWanted(number: number): boolean {
+    const { attempt } = state();
+    return attempt !== undefined && 'number' in attempt && attempt.number === number;
+  }
+}
+
+function drainOptionsOf(
+  { config }: Edition,
+  longest: Millis = config.terminationDrainDuration,
+): DrainOptions {
+  return {
+    inboundOnly: config.role === 'sidecar',
+    longest,
+    shortest: config.minimumDrainDuration,
+    envoyDrainTime: config.drainDuration,
+    ignoredPorts: [config.envoyStatusPort],
+  };
+}
+
+/** Has an Envoy that another one beside it has replaced close its listeners and lose its clients one by one. */
+async function retire(
+  admin: ReturnType<Admins['of']>,
+  options: DrainOptions,
+  log: Logger,
+  signal: AbortSignal,
+): Promise<void> {
+  const all = { ...options, inboundOnly: false };
+  if (await askToDrain(admin, all, false, log, signal)) {
+    await waitForConnections(admin, all, signal);
+    return;
+  }
+  await delay(Math.min(BLIND_DRAIN, options.longest), undefined, { signal }).catch(() => {});
+}
+
+function isListening(host: string, port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = connect({ host, port, timeout: 1_000 });
+    const answer = (listening: boolean) => () => {
+      socket.destroy();
+      resolve(listening);
+    };
+    socket.once('connect', answer(true));
+    socket.once('timeout', answer(true));
+    socket.once('error', answer(false));
+  });
+}
