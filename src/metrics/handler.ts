@@ -1,7 +1,9 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Socket } from 'node:net';
 import type { Writable } from 'node:stream';
 import type { Logger } from '../platform/logger.ts';
 import { acceptsGzip, negotiateFormat } from './accept.ts';
+import type { Format } from './format.ts';
 import { createOutput } from './output.ts';
 import type { AgentMetrics } from './registry.ts';
 import { type SourceReport, scrape } from './scrape.ts';
@@ -27,6 +29,34 @@ export type MetricsHandler = (request: IncomingMessage, response: ServerResponse
 export function createMetricsHandler(options: MetricsHandlerOptions): MetricsHandler {
   const { metrics, localhostOnly } = options;
   const note = createNotes(options);
+  const inTurn = createTurns();
+
+  async function answer(
+    request: IncomingMessage,
+    response: ServerResponse,
+    format: Format,
+    packed: boolean,
+  ): Promise<void> {
+    metrics.countScrape();
+    const deadline = scrapeDeadline(header(request, 'x-prometheus-scrape-timeout-seconds'));
+    await withLifetime(response, request.socket, deadline, async (signal) =>
+      scrape({
+        sources: options.sources,
+        agent: metrics.source,
+        isAgentFamily: metrics.has,
+        request: {
+          format,
+          query: /\?.*$/.exec(request.url ?? '')?.[0] ?? '',
+          userAgent: request.headers['user-agent'],
+          deadline: deadline.sources,
+        },
+        output: createOutput(packed ? await packInto(response) : response),
+        signal,
+        onSource: note,
+      }),
+    );
+  }
+
   return async (request, response) => {
     if (localhostOnly && !isLoopback(request.socket.remoteAddress)) {
       return refuse(response, 403, 'Only requests from localhost are allowed');
@@ -47,24 +77,7 @@ export function createMetricsHandler(options: MetricsHandlerOptions): MetricsHan
       response.end();
       return;
     }
-    metrics.countScrape();
-    const deadline = scrapeDeadline(header(request, 'x-prometheus-scrape-timeout-seconds'));
-    await withLifetime(response, deadline, async (signal) => {
-      await scrape({
-        sources: options.sources,
-        agent: metrics.source,
-        isAgentFamily: metrics.has,
-        request: {
-          format,
-          query: /\?.*$/.exec(request.url ?? '')?.[0] ?? '',
-          userAgent: request.headers['user-agent'],
-          deadline: deadline.sources,
-        },
-        output: createOutput(packed ? await packInto(response) : response),
-        signal,
-        onSource: note,
-      });
-    });
+    await inTurn(request.socket, () => answer(request, response, format, packed));
   };
 }
 
@@ -74,17 +87,29 @@ export function createMetricsHandler(options: MetricsHandlerOptions): MetricsHan
  */
 async function withLifetime(
   response: ServerResponse,
+  socket: Socket,
   deadline: ScrapeDeadline,
   run: (signal: AbortSignal) => Promise<void>,
 ): Promise<void> {
   const controller = new AbortController();
   const over = new DOMException('the time for the scrape is over', 'TimeoutError');
+  let onClosed = () => {};
+  const closed = new Promise<void>((resolve) => {
+    onClosed = resolve;
+  });
+  // The socket and not the answer alone: one that waits behind another on its connection does not hear of the end.
+  const gone = () => {
+    controller.abort(new Error('the client has gone'));
+    response.destroy();
+    onClosed();
+  };
   const sources = setTimeout(() => controller.abort(over), deadline.sources);
-  const client = setTimeout(() => response.destroy(), deadline.client);
-  const closed = new Promise<void>((resolve) => response.once('close', resolve));
-  response.once('close', () => controller.abort(new Error('the client has gone')));
+  const client = setTimeout(gone, deadline.client);
+  response.once('close', onClosed);
+  socket.once('close', gone);
   try {
-    await run(controller.signal);
+    if (socket.destroyed) gone();
+    else await run(controller.signal);
     // The limit on the client holds until it has everything.
     await closed;
   } catch (error) {
@@ -92,8 +117,22 @@ async function withLifetime(
   } finally {
     clearTimeout(sources);
     clearTimeout(client);
+    socket.off('close', gone);
     controller.abort();
   }
+}
+
+/** One at a time for each connection: a client that sends many requests in one go has them answered in turn. */
+function createTurns(): (socket: Socket, work: () => Promise<void>) => Promise<void> {
+  const last = new WeakMap<Socket, Promise<void>>();
+  return (socket, work) => {
+    const turn = (last.get(socket) ?? Promise.resolve()).then(work);
+    last.set(
+      socket,
+      turn.catch(() => {}),
+    );
+    return turn;
+  };
 }
 
 /** Puts gzip between the merge and the client. The fastest level: series pack to a tenth with any. */
@@ -105,7 +144,9 @@ async function packInto(response: ServerResponse): Promise<Writable> {
 }
 
 /** Turns reports into metrics, and into a line of log when a source begins to fail, fails otherwise or is well again. */
-function createNotes({ metrics, log }: MetricsHandlerOptions): (report: SourceReport) => void {
+function createNotes(options: MetricsHandlerOptions): (report: SourceReport) => void {
+  const { metrics } = options;
+  const log = options.log.scope('metrics');
   const last = new Map<MetricsSource, string>();
   return ({ source, failure, left, samples, bytes, seconds }) => {
     const labels = { type: source.name, target: source.target };

@@ -6,10 +6,10 @@ import { addProcessMetrics } from './process-metrics.ts';
 import type { MetricsSource, SourceName } from './source.ts';
 
 /** A counter of the agent, with the labels it wants. */
-export interface CounterHandle<Labels extends string = never> {
+export interface CounterHandle<Labels extends string> {
   inc(labels: Readonly<Record<Labels, string>>, by?: number): void;
 }
-export interface GaugeHandle<Labels extends string = never> {
+export interface GaugeHandle<Labels extends string> {
   set(labels: Readonly<Record<Labels, string | number>>, value: number): void;
 }
 
@@ -20,7 +20,6 @@ export interface AgentMetrics {
   setDraining(draining: boolean): void;
   /** Connections that a drain still waits for. */
   setDrainConnections(connections: number): void;
-  /** @param result how it ended: `live`, `rejected`, `failed` ... */
   countHotRestart(result: string): void;
   countEnvoyRestart(): void;
 

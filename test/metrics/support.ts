@@ -77,6 +77,7 @@ export interface ScrapeOptions {
   readonly path?: string;
   readonly method?: string;
   readonly headers?: Readonly<Record<string, string>>;
+  readonly host?: string;
 }
 
 export interface Scraped {
@@ -115,12 +116,19 @@ export async function merged(sources: readonly MetricsSource[], localhostOnly = 
 
 /** One GET, whole. */
 export function get(port: number, options: ScrapeOptions = {}): Promise<Scraped> {
-  const { accept = TEXT, timeout, path = '/stats/prometheus', method = 'GET', headers = {} } = options;
+  const {
+    accept = TEXT,
+    timeout,
+    path = '/stats/prometheus',
+    method = 'GET',
+    headers = {},
+    host = '127.0.0.1',
+  } = options;
   return new Promise((resolve, reject) => {
     const outgoing = request(
       {
         port,
-        host: '127.0.0.1',
+        host,
         path,
         method,
         agent: false,
