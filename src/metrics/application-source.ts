@@ -59,16 +59,18 @@ async function openHttps(options: RequestOptions, signal: AbortSignal): Promise<
   const { request } = await import('node:https');
   signal.throwIfAborted();
   return new Promise((resolve, reject) => {
-    const call = request({ ...options, agent: false, rejectUnauthorized: false }, (answer) => {
-      answer.once('close', () => signal.removeEventListener('abort', abort));
-      resolve(answer);
+    let answer: IncomingMessage | undefined;
+    const abort = () => {
+      answer?.destroy(signal.reason);
+      call.destroy(signal.reason);
+    };
+    const call = request({ ...options, agent: false, rejectUnauthorized: false }, (response) => {
+      answer = response;
+      resolve(response);
     });
-    const abort = () => call.destroy(signal.reason);
     signal.addEventListener('abort', abort, { once: true });
-    call.on('error', (error) => {
-      signal.removeEventListener('abort', abort);
-      reject(error);
-    });
+    call.on('error', reject);
+    call.on('close', () => signal.removeEventListener('abort', abort));
     call.end();
   });
 }

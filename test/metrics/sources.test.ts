@@ -161,35 +161,25 @@ describe('the application', () => {
     const [key, cert] = ['key.pem', 'cert.pem'].map((name) => join(folder, name)) as [string, string];
     execFileSync(
       'openssl',
-      [
-        'req',
-        '-x509',
-        '-newkey',
-        'ec',
-        '-pkeyopt',
-        'ec_paramgen_curve:prime256v1',
-        '-nodes',
-        '-subj',
-        '/CN=x',
-        '-keyout',
-        key,
-        '-out',
-        cert,
-      ],
+      `req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -subj /CN=x -keyout ${key} -out ${cert}`.split(
+        ' ',
+      ),
       { stdio: 'ignore' },
     );
-    const server = createServer(
-      { key: readFileSync(key), cert: readFileSync(cert) },
-      (_request, response) => {
-        response.setHeader('content-type', TEXT);
-        response.end('a 1\n');
-      },
-    );
+    const server = createServer({ key: readFileSync(key), cert: readFileSync(cert) }, (request, response) => {
+      response.setHeader('content-type', TEXT);
+      response.write('a 1\n');
+      if (request.url === '/metrics') response.end();
+    });
     await new Promise<void>((resolve) => server.listen(0, 'localhost', resolve));
     onTestFinished(() => void server.close());
     const { port } = server.address() as AddressInfo;
     const merge = await merged([applicationSource({ scheme: 'https', port, path: '/metrics' })]);
     expect(await merge.others()).toBe('a 1\n');
+    const hung = await merged([applicationSource({ scheme: 'https', port, path: '/hangs' })]);
+    const { text } = await hung.scrape({ timeout: 0.4 });
+    expect(text).toMatch(/^a 1\n/);
+    expect(failure(text, 'application', 'timeout')).toBe(1);
   });
 
   it('is left in peace as soon as the time is over', async () => {
