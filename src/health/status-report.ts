@@ -11,7 +11,9 @@ export interface StatusReport {
   readonly readiness: Readiness;
   /** Living epochs and those that are gone not long since, oldest first. */
   readonly epochs: readonly EpochReport[];
-  /** The last hot restarts, newest first. */
+  /** The start or restart that is under way. */
+  readonly attempt?: AttemptReport | undefined;
+  /** The last restarts and recoveries from a crash, newest first. */
   readonly restarts: readonly RestartReport[];
 }
 
@@ -19,11 +21,13 @@ export interface EpochReport {
   /** Of this process; epoch numbers may come again. */
   readonly key: number;
   readonly epoch: number;
-  readonly baseId: number;
-  readonly pid: number | undefined;
+  readonly baseId?: number | undefined;
+  readonly pid?: number | undefined;
   readonly phase: 'initializing' | 'serving' | 'draining' | 'leaving' | 'gone';
   /** When each phase began; a phase that was not reached is not there. */
   readonly since: Readonly<Partial<Record<EpochReport['phase'], number>>>;
+  /** When its process was started, if that was before this agent: an agent before this one left it serving. */
+  readonly startedAt?: number | undefined;
   /** Names the bootstrap it was started with. */
   readonly config: string;
   /** How it ended, when it is gone: `exit status 0`. */
@@ -33,10 +37,28 @@ export interface EpochReport {
   readonly residentBytes?: number | undefined;
 }
 
-export interface RestartReport {
+export interface AttemptReport {
+  /** When its preparation began. */
   readonly at: number;
-  readonly durationMs: number;
+  /** Empty for the first start. */
   readonly triggers: readonly string[];
+  /** The epoch that is to come of it. */
+  readonly epoch: number;
+  /**
+   * `preparing`: the bootstrap is derived and checked. `waiting`: an older epoch has to leave first. `starting`: until it is LIVE.
+   * `undoing`: it has failed, and what it left behind is put right.
+   */
+  readonly step: 'preparing' | 'waiting' | 'starting' | 'undoing';
+}
+
+export interface RestartReport {
+  /** When it began: with its trigger, or when its turn came if another was under way. */
+  readonly at: number;
+  /** Until the outcome. */
+  readonly durationMs: number;
+  /** What asked for it; `Envoy ended: signal SIGSEGV` for a recovery. */
+  readonly triggers: readonly string[];
+  /** The epoch that came of it, or was to. */
   readonly epoch: number | undefined;
   readonly outcome: 'live' | 'unchanged' | 'rejected' | 'failed' | 'refused';
   /** Empty when it went well. */

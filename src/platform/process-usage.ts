@@ -1,0 +1,102 @@
+/** What a process of this machine uses, read from /proc. Nothing here throws: undefined means that it cannot be said. */
+import { createReadStream, readlinkSync } from 'node:fs';
+import { readdir, readFile } from 'node:fs/promises';
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import { readFirst } from './read-first.ts';
+
+/** Of /proc/net/tcp, about 50 000 sockets. */
+const MAX_TABLE_BYTES = 8 * 1024 * 1024;
+/** Descriptors that are looked at before the event loop has its turn: about a millisecond. */
+const SLICE = 256;
+const BUDGET_MS = 300;
+/** States of a socket in /proc/net/tcp (Linux, include/net/tcp_states.h). */
+const ESTABLISHED = '01';
+const LISTEN = '0A';
+
+/** Memory of a process that is in RAM, shared memory included, in bytes. */
+export async function residentBytes(pid: number): Promise<number | undefined> {
+  // VmRSS rather than smaps_rollup, which walks the page tables under the lock that Envoy needs to get memory.
+  const status = await readFile(`/proc/${pid}/status`, 'latin1').catch(() => '');
+  const [, kibibytes] = /^VmRSS:\s*(\d+) kB$/m.exec(status) ?? [];
+  return kibibytes === undefined ? undefined : Number(kibibytes) * 1024;
+}
+
+export interface CountedPorts {
+  /**
+   * Ports that clients connect to. Without them: each port of the network namespace that somebody listens on, which also is true
+   * of the connections of an Envoy that has handed its listeners to the next.
+   */
+  readonly ports?: ReadonlySet<number> | undefined;
+  /** Ports that do not count, such as Envoy's admin. */
+  readonly except?: ReadonlySet<number> | undefined;
+}
+
+/**
+ * Counts the established TCP connections that a process has from its clients: its sockets whose local port is one to listen on.
+ * Gives up with undefined when the process is gone or another user's, or has so many sockets that counting takes too long.
+ */
+export async function clientConnections(
+  pid: number,
+  counted: CountedPorts = {},
+): Promise<number | undefined> {
+  try {
+    const tables = await Promise.all(['tcp', 'tcp6'].map((name) => readTable(`/proc/${pid}/net/${name}`)));
+    const sockets = tables.flat();
+    const open = sockets.filter(({ state }) => state === LISTEN).map(({ port }) => port);
+    const ports = counted.ports ?? new Set(open);
+    const inodes = new Set(
+      sockets
+        .filter(({ state, port }) => state === ESTABLISHED && ports.has(port) && !counted.except?.has(port))
+        .map(({ inode }) => inode),
+    );
+    return await countDescriptors(pid, inodes);
+  } catch {
+    return undefined;
+  }
+}
+
+interface Socket {
+  readonly port: number;
+  readonly state: string;
+  readonly inode: string;
+}
+
+/** proc(5), /proc/net/tcp: `sl local_address rem_address st tx:rx tr:when retrnsmt uid timeout inode`, addresses in hexadecimal. */
+async function readTable(path: string): Promise<readonly Socket[]> {
+  const table = await readFirst(createReadStream(path), MAX_TABLE_BYTES);
+  if (table.length === MAX_TABLE_BYTES) throw new Error(`${path} is too long`);
+  return table
+    .toString('latin1')
+    .split('\n')
+    .slice(1, -1)
+    .map((line) => {
+      const [, local = '', , state = '', , , , , , inode = ''] = line.trim().split(/\s+/);
+      return { port: Number.parseInt(local.slice(local.indexOf(':') + 1), 16), state, inode };
+    });
+}
+
+async function countDescriptors(pid: number, inodes: ReadonlySet<string>): Promise<number> {
+  const folder = `/proc/${pid}/fd`;
+  const descriptors = await readdir(folder);
+  if (inodes.size === 0) return 0;
+  const end = performance.now() + BUDGET_MS;
+  let count = 0;
+  for (let at = 0; at < descriptors.length; at += SLICE) {
+    for (const name of descriptors.slice(at, at + SLICE)) {
+      const [, inode] = /^socket:\[(\d+)\]$/.exec(targetOf(`${folder}/${name}`)) ?? [];
+      if (inode !== undefined && inodes.has(inode)) count += 1;
+    }
+    if (performance.now() > end) throw new Error('too many descriptors');
+    await nextTurn();
+  }
+  return count;
+}
+
+/** What a descriptor is; it may be closed between the listing and the look. */
+function targetOf(path: string): string {
+  try {
+    return readlinkSync(path);
+  } catch {
+    return '';
+  }
+}
