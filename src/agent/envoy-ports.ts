@@ -13,6 +13,7 @@ import type { Edition } from './editions.ts';
 import { envoyCommand } from './envoy-command.ts';
 import { activeEpoch, type SupervisorState } from './epochs/state.ts';
 import type { Families } from './families.ts';
+import { untilIdle } from './idle.ts';
 import { untilLive } from './live.ts';
 import type { SupervisorPorts } from './supervisor.ts';
 import { undoFailedChild } from './undo.ts';
@@ -32,7 +33,7 @@ export interface EnvoyPortsContext {
 
 type EnvoyPorts = Pick<
   SupervisorPorts,
-  'prepare' | 'spawn' | 'untilLive' | 'undo' | 'drain' | 'drainAndStay' | 'retire' | 'forget'
+  'prepare' | 'spawn' | 'untilLive' | 'undo' | 'drain' | 'drainAndStay' | 'retire' | 'untilIdle' | 'forget'
 >;
 
 /** How long an Envoy of another family keeps what it has after it was told to drain, when it cannot be asked. */
@@ -102,6 +103,7 @@ export function createEnvoyPorts(context: EnvoyPortsContext): EnvoyPorts {
       await envoy.exited;
       onRetired();
     },
+    untilIdle: async ({ pid }, signal) => pid !== undefined && untilIdle(pid, signal),
     forget: async () => {
       for (const number of bootstraps.epochs()) {
         if (!isUsed(number) && !isWanted(number)) bootstraps.remove(number);

@@ -27,6 +27,8 @@ import { createTriggers, type Triggers } from './triggers.ts';
 const TERM_GRACE = millis(3_000);
 const STEADY_AFTER = millis(60_000);
 const FIRST_BACKOFF = millis(200);
+/** The child counts from when it takes over, which is a moment before it is seen to be LIVE. */
+const TOLD_MARGIN_MS = 1_000;
 const REAP_MARGIN_MS = 5_000;
 
 export interface ProxyInput {
@@ -188,6 +190,7 @@ function rulesOf(config: AgentConfig): Rules {
   return {
     maxRestarts: config.maxRestarts,
     hotRestartTimeout: config.hotRestartTimeout,
+    toldAfter: millis(Math.max(0, config.parentShutdownDuration - TOLD_MARGIN_MS)),
     reapAfter: millis(config.parentShutdownDuration + REAP_MARGIN_MS),
     termGrace: TERM_GRACE,
     steadyAfter: STEADY_AFTER,

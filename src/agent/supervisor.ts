@@ -32,6 +32,8 @@ export interface SupervisorPorts {
   drainAndStay(): Promise<void>;
   /** Has a replaced epoch of another family drain and leave. */
   retire(key: number, envoy: EnvoyProcess, signal: AbortSignal): Promise<void>;
+  /** Settles when no client of this Envoy is left; with false when that cannot be told. */
+  untilIdle(envoy: EnvoyProcess, signal: AbortSignal): Promise<boolean>;
   /** The process is gone: removes what was made for it. */
   forget(key: number): Promise<void>;
   record(effect: EffectOf<'record'>): void;
@@ -93,6 +95,8 @@ export function createSupervisor(ports: SupervisorPorts): Supervisor {
         );
       case 'retire':
         return cleanup(retire(effect.key));
+      case 'watch-connections':
+        return background(watchConnections(effect.key));
       case 'forget':
         return cleanup(ports.forget(effect.key));
       case 'timer':
@@ -147,6 +151,12 @@ export function createSupervisor(ports: SupervisorPorts): Supervisor {
   const retire = async (key: number): Promise<void> => {
     const envoy = processes.get(key);
     if (envoy !== undefined) await ports.retire(key, envoy, lifetime.signal);
+  };
+
+  const watchConnections = async (key: number): Promise<void> => {
+    const envoy = processes.get(key);
+    if (envoy !== undefined && (await ports.untilIdle(envoy, lifetime.signal)))
+      dispatch({ kind: 'idle', key });
   };
 
   const startTimer = ({ name, key, after }: EffectOf<'timer'>): void => {

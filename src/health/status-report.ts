@@ -23,7 +23,7 @@ export interface EpochReport {
   readonly epoch: number;
   readonly baseId?: number | undefined;
   readonly pid?: number | undefined;
-  readonly phase: 'initializing' | 'serving' | 'draining' | 'leaving' | 'gone';
+  readonly phase: 'initializing' | 'serving' | 'draining' | 'drained' | 'leaving' | 'gone';
   /** When each phase began; a phase that was not reached is not there. */
   readonly since: Readonly<Partial<Record<EpochReport['phase'], number>>>;
   /** When its process was started, if that was before this agent: an agent before this one left it serving. */

@@ -36,9 +36,15 @@ export interface RunningAgent {
   /** Pids of the Envoys that this agent runs now. */
   envoys(): number[];
   get(port: number, path: string): Promise<{ readonly status: number; readonly body: string }>;
-  post(port: number, path: string): Promise<{ readonly status: number; readonly body: string }>;
+  post(
+    port: number,
+    path: string,
+    deadlineMs?: number,
+  ): Promise<{ readonly status: number; readonly body: string }>;
   /** Whether the shared memory of its Envoys is still there. */
   sharedMemoryLeft(): boolean;
+  /** Waits until the agent has printed a text. */
+  says(text: string, deadlineMs?: number): Promise<void>;
   /** Waits until `/healthz/ready` answers 200. */
   ready(): Promise<void>;
 }
@@ -95,11 +101,11 @@ export async function startAgent({
     // What an agent that was killed like this cannot do itself.
     rmSync(sharedMemoryFile(baseId), { force: true });
   });
-  const call = async (method: string, port: number, path: string) => {
+  const call = async (method: string, port: number, path: string, deadlineMs = 10_000) => {
     const { statusCode, body } = await request(`http://127.0.0.1:${port}${path}`, {
       method,
       reset: true,
-      signal: AbortSignal.timeout(10_000),
+      signal: AbortSignal.timeout(deadlineMs),
     });
     return { status: statusCode, body: await body.text() };
   };
@@ -113,8 +119,15 @@ export async function startAgent({
     exited,
     envoys,
     get,
-    post: (port, path) => call('POST', port, path),
+    post: (port, path, deadlineMs) => call('POST', port, path, deadlineMs),
     sharedMemoryLeft: () => existsSync(sharedMemoryFile(baseId)),
+    says: async (text, deadlineMs = 30_000) => {
+      await until(`the agent says "${text}"`, () => output.includes(text), deadlineMs).catch(
+        (error: unknown) => {
+          throw new Error(`the agent does not say "${text}" but:\n${output.slice(-8_000)}`, { cause: error });
+        },
+      );
+    },
     ready: async () => {
       await until(`the agent is ready; it said:\n${output}`, async () => {
         if (child.exitCode !== null) throw new Error(`the agent left with ${child.exitCode}:\n${output}`);

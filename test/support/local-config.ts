@@ -70,3 +70,27 @@ export function inboundListener(port: number, route: object) {
 function socketAddress(port: number) {
   return { socket_address: { address: '127.0.0.1', port_value: port } };
 }
+
+/** A listener that hands its connections to a cluster byte for byte. */
+export function tcpListener(port: number, to: string) {
+  return {
+    '@type': 'type.googleapis.com/envoy.config.listener.v3.Listener',
+    name: `tcp_${port}`,
+    traffic_direction: 'INBOUND',
+    address: socketAddress(port),
+    filter_chains: [
+      {
+        filters: [
+          {
+            name: 'tcp',
+            typed_config: {
+              '@type': 'type.googleapis.com/envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy',
+              stat_prefix: 'tcp',
+              cluster: to,
+            },
+          },
+        ],
+      },
+    ],
+  };
+}

@@ -1,8 +1,8 @@
 import { existsSync, readdirSync } from 'node:fs';
-import { Agent, get } from 'node:http';
 import { describe, expect, it } from 'vitest';
 import { isAlive, type RunningAgent, startAgent } from '../support/agent.ts';
 import { startApplication } from '../support/application.ts';
+import { http1Load } from '../support/load.ts';
 import { localConfig } from '../support/local-config.ts';
 import { freePort } from '../support/ports.ts';
 import { until } from '../support/until.ts';
@@ -28,7 +28,7 @@ describe('SIGTERM', () => {
     const { agent, inbound } = await sidecar(['--terminationDrainDuration', '4s'], (_, response) =>
       setTimeout(() => response.end('hello'), 20),
     );
-    const load = startLoad(inbound, 10);
+    const load = http1Load(inbound, 10);
     await until('the load runs', () => load.succeeded() > 200);
     agent.signal('SIGTERM');
     await until('the drain has begun', () => agent.output().includes('Agent draining Proxy'));
@@ -112,38 +112,3 @@ describe('POST /drain', () => {
     expect(await agent.exited).toBe(0);
   });
 });
-
-/** Keep-alive connections that send one request after the other, and open a new one when Envoy closes theirs. */
-function startLoad(port: number, connections: number) {
-  const http = new Agent({ keepAlive: true, maxSockets: connections });
-  let stopping = false;
-  let succeeded = 0;
-  const failures: string[] = [];
-  const once = () =>
-    new Promise<void>((resolve) => {
-      get({ agent: http, host: '127.0.0.1', port, path: '/' }, (response) => {
-        response.on('error', () => {});
-        response.on('close', () => {
-          if (response.complete && response.statusCode === 200) succeeded += 1;
-          else failures.push(`status ${response.statusCode}, complete ${response.complete}`);
-          resolve();
-        });
-        response.resume();
-      }).on('error', (error) => {
-        failures.push(error.message);
-        resolve();
-      });
-    });
-  const workers = Array.from({ length: connections }, async () => {
-    while (!stopping) await once();
-  });
-  return {
-    succeeded: () => succeeded,
-    failures: () => failures,
-    stop: async () => {
-      stopping = true;
-      await Promise.all(workers);
-      http.destroy();
-    },
-  };
-}

@@ -54,13 +54,20 @@ export function stop(before: SupervisorState, exit: Exit): Step {
     state: { ...state, lifecycle: { kind: 'stopping', exit } },
     effects: [
       ...effects,
-      // A child that takes over would end its parent, but not itself in order: trap 3.
+      // Each tells its own parent to leave, and would wait in vain for one that has been told already.
       ...state.epochs
-        .filter(({ phase, hasParent }) => !(phase === 'initializing' && hasParent))
+        .filter((epoch) => !isBeingKilled(epoch) && !hasChild(state, epoch))
         .map(({ key }) => ({ kind: 'signal-envoy', key, signal: 'SIGTERM' }) as const),
       { kind: 'timer', name: 'grace', key: 0, after: state.rules.termGrace },
     ],
   };
+}
+
+/** A child that takes over: SIGTERM would end its parent before its time (trap 3), so it has been sent SIGKILL. */
+const isBeingKilled = ({ phase, hasParent }: Epoch) => phase === 'initializing' && hasParent;
+
+function hasChild({ epochs }: SupervisorState, { family, number }: Epoch): boolean {
+  return epochs.some((other) => other.family === family && other.number > number && !isBeingKilled(other));
 }
 
 export function graceOver(state: SupervisorState): Step {

@@ -57,6 +57,7 @@ export function adopt(state: SupervisorState, adopted: readonly AdoptedEpoch[]):
       phase: serving ? 'serving' : 'draining',
       config,
       hasParent: false,
+      told: false,
     }),
   );
   if (!adopted.some(({ serving }) => serving))
@@ -94,7 +95,10 @@ export function becameLive(state: SupervisorState, key: number): Step {
   ];
   if (parent !== undefined) {
     if (parent.family !== epoch.family) effects.push({ kind: 'retire', key: parent.key });
-    effects.push(reapTimer(state, parent.key));
+    effects.push(
+      { kind: 'timer', name: 'told', key: parent.key, after: rules.toldAfter },
+      reapTimer(state, parent.key),
+    );
   }
   if (state.drainAsked) effects.push({ kind: 'drain-and-stay' });
   return {

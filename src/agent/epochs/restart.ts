@@ -4,6 +4,7 @@ import {
   type Attempt,
   activeEpoch,
   andThen,
+  type Effect,
   type Epoch,
   log,
   type Outcome,
@@ -100,15 +101,30 @@ function stillStarting(state: SupervisorState): Attempt | undefined {
 export function launchIfRoom(state: SupervisorState, ready: Prepared): Step {
   const { triggers, start, number, family, config } = ready;
   const rest: Prepared = { triggers, start, number, family, config };
-  const sameSlot = state.epochs.some((epoch) => epoch.family === family && epoch.number % 3 === number % 3);
-  if (sameSlot || state.epochs.length >= MOST_PROCESSES) {
+  const inTheWay = state.epochs.filter((epoch) => isInTheWay(epoch, ready));
+  if (inTheWay.length > 0 || state.epochs.length >= MOST_PROCESSES) {
+    const draining = state.epochs.filter(({ phase }) => phase === 'draining');
+    const waits = state.attempt?.kind === 'waiting-for-room';
     return {
       state: { ...state, attempt: { kind: 'waiting-for-room', ...rest } },
-      effects: [log('info', `Epoch ${number} waits until an older epoch has drained`)],
+      effects: waits
+        ? []
+        : [
+            log('info', `Epoch ${number} waits until the clients of an older epoch have gone`),
+            ...draining.map(({ key }) => ({ kind: 'watch-connections', key }) as const),
+          ],
     };
   }
   const key = state.nextKey;
-  const epoch: Epoch = { key, number, family, phase: 'initializing', config, hasParent: start === 'hot' };
+  const epoch: Epoch = {
+    key,
+    number,
+    family,
+    phase: 'initializing',
+    config,
+    hasParent: start === 'hot',
+    told: false,
+  };
   return {
     state: {
       ...state,
@@ -125,6 +141,62 @@ export function launchIfRoom(state: SupervisorState, ready: Prepared): Step {
         : [{ kind: 'timer', name: 'start-timeout', key, after: state.rules.hotRestartTimeout } as const]),
     ],
   };
+}
+
+/**
+ * An old epoch of the family: Envoy ends it at once when a child starts, whoever is still connected (seen on 1.40: "terminating
+ * parent process"), and with the number three before it the child shares a domain socket (trap 5).
+ */
+function isInTheWay(epoch: Epoch, { start, family, number }: Prepared): boolean {
+  if (epoch.family !== family) return false;
+  const wouldBeCutOff = epoch.phase === 'draining' || epoch.phase === 'leaving';
+  return epoch.number % 3 === number % 3 || (start === 'hot' && wouldBeCutOff);
+}
+
+/** An epoch that only drains has no client any more: the next child may have it ended. */
+export function becameIdle(state: SupervisorState, key: number): Step {
+  const { attempt } = state;
+  const epoch = state.epochs.find((candidate) => candidate.key === key);
+  if (epoch?.phase !== 'draining') return unchanged(state);
+  const epochs = state.epochs.map((each): Epoch => (each.key === key ? { ...each, phase: 'drained' } : each));
+  const said: Step = {
+    state: { ...state, epochs },
+    effects: [log('info', `Epoch ${epoch.number} has no client left`)],
+  };
+  return attempt?.kind === 'waiting-for-room' ? andThen(said, (now) => launchIfRoom(now, attempt)) : said;
+}
+
+/** The child of this epoch has told it to leave by now. */
+export function told(state: SupervisorState, key: number): Step {
+  return unchanged({
+    ...state,
+    epochs: state.epochs.map((each): Epoch => (each.key === key ? { ...each, told: true } : each)),
+  });
+}
+
+/**
+ * A parent that died before its time leaves a child that cannot hot-restart, and that aborts when it wants to tell its parent to
+ * leave (seen on 1.40: "hot restart sendmsg() failed", errno 111). A new family takes over before that.
+ */
+export function parentLost(state: SupervisorState, parent: Epoch): Step {
+  const { attempt } = state;
+  const child = state.epochs.find(
+    ({ family, number }) => family === parent.family && number === parent.number + 1,
+  );
+  const starting = attempt?.kind === 'starting' && attempt.start === 'hot';
+  if (parent.told || starting || child?.phase !== 'serving') return unchanged(state);
+  const again = attempt !== undefined && 'triggers' in attempt ? attempt.triggers : [];
+  const repair: Trigger = {
+    id: -1,
+    kind: 'repair',
+    detail: `epoch ${parent.number} has died before its time`,
+  };
+  return proceed({
+    ...state,
+    attempt: undefined,
+    wedged: true,
+    waiting: [...again, repair, ...state.waiting],
+  });
 }
 
 /** A child that is not LIVE in time is abandoned: SIGKILL, for SIGTERM would take its parent with it (trap 3). */
@@ -193,12 +265,16 @@ export function reap(state: SupervisorState, key: number): Step {
   if (epoch?.phase === 'leaving') {
     return { state, effects: [{ kind: 'signal-envoy', key, signal: 'SIGKILL' }] };
   }
-  if (epoch?.phase !== 'draining') return unchanged(state);
+  if (epoch?.phase !== 'draining' && epoch?.phase !== 'drained') return unchanged(state);
+  return dismiss(state, epoch, log('warn', `Epoch ${epoch.number} has not left by itself: reaping it`));
+}
+
+function dismiss(state: SupervisorState, { key }: Epoch, said: Effect): Step {
   const epochs = state.epochs.map((each): Epoch => (each.key === key ? { ...each, phase: 'leaving' } : each));
   return {
     state: { ...state, epochs },
     effects: [
-      log('warn', `Epoch ${epoch.number} has not left by itself: reaping it`),
+      said,
       { kind: 'signal-envoy', key, signal: 'SIGTERM' },
       { kind: 'timer', name: 'reap', key, after: state.rules.termGrace },
     ],

@@ -32,6 +32,8 @@ export interface Rules {
   readonly maxRestarts: number;
   /** A hot restart whose child is not LIVE by then is abandoned. */
   readonly hotRestartTimeout: Millis;
+  /** A child tells its parent to leave this long after it is LIVE, or a little later. */
+  readonly toldAfter: Millis;
   /** An old epoch that lives longer than this after it was replaced is reaped. */
   readonly reapAfter: Millis;
   /** How long Envoy may take to obey SIGTERM. */
@@ -55,9 +57,14 @@ export interface Epoch {
   readonly config: string;
   /** Whether a parent of the same family lives that this one takes over from: SIGTERM would end that too (trap 3). */
   readonly hasParent: boolean;
+  /** A draining epoch's time is over: its child has told it to leave and will not speak to it again. */
+  readonly told: boolean;
 }
-/** `draining`: replaced, its clients go one by one. `leaving`: the agent has told it to go. */
-export type EpochPhase = 'initializing' | 'serving' | 'draining' | 'leaving';
+/**
+ * `draining`: replaced, its clients go one by one. `drained`: the last has gone. `leaving`: the agent has told it to go.
+ * Only its child ends a draining epoch before its time: a child whose parent is gone waits ten seconds for it and aborts.
+ */
+export type EpochPhase = 'initializing' | 'serving' | 'draining' | 'drained' | 'leaving';
 
 /** Why a hot restart was asked for. `id` lets whoever asked find the outcome. */
 export interface Trigger {
@@ -83,7 +90,7 @@ export type Attempt =
       readonly number: number;
       readonly family: number;
     }
-  /** Ready to start, when an old epoch has left: three at once at most (trap 5). */
+  /** Ready to start, when an old epoch has left: a child's start ends its grandparent, and three at once is all (trap 5). */
   | (Prepared & { readonly kind: 'waiting-for-room' })
   /** Ready to start, when the Envoy that never became LIVE is gone. */
   | (Prepared & { readonly kind: 'replacing'; readonly old: number })
@@ -123,6 +130,8 @@ export type SupervisorEvent =
   /** `exitCode` is what a shell would say of it, `how` is for the log. */
   | { readonly kind: 'exited'; readonly key: number; readonly exitCode: number; readonly how: string }
   | { readonly kind: 'undone'; readonly id: number; readonly freed: boolean; readonly adminOpen: boolean }
+  /** A draining epoch that `watch-connections` was asked about has lost its last client. */
+  | { readonly kind: 'idle'; readonly key: number }
   | { readonly kind: 'timer'; readonly name: TimerName; readonly key: number }
   /** SIGTERM or SIGINT. */
   | { readonly kind: 'signal'; readonly signal: string; readonly exitCode: number }
@@ -147,7 +156,7 @@ export type Preparation =
   | { readonly kind: 'unchanged' }
   | { readonly kind: 'rejected'; readonly reason: string };
 
-export type TimerName = 'start-timeout' | 'reap' | 'steady' | 'backoff' | 'grace';
+export type TimerName = 'start-timeout' | 'told' | 'reap' | 'steady' | 'backoff' | 'grace';
 
 export type Effect =
   /** Derive, write and check the bootstrap of epoch `number`; report `prepared`. */
@@ -176,6 +185,8 @@ export type Effect =
   | { readonly kind: 'undo'; readonly id: number; readonly family: number; readonly number: number }
   /** After an overlap: have the replaced epoch drain, for no child will tell it to. */
   | { readonly kind: 'retire'; readonly key: number }
+  /** Room is wanted: report `idle` when this draining epoch has no client left. */
+  | { readonly kind: 'watch-connections'; readonly key: number }
   /** The process is gone: remove what was made for it. */
   | { readonly kind: 'forget'; readonly key: number }
   | { readonly kind: 'timer'; readonly name: TimerName; readonly key: number; readonly after: Millis }

@@ -4,10 +4,22 @@
  */
 import { drainAsked, drained, endNow, graceOver, leave, leaverExited, stop } from './leaving.ts';
 import { adopt, becameLive, beginFresh, crashed, steady } from './recovery.ts';
-import { childFailed, launchIfRoom, prepared, proceed, reap, startTimeout, undone } from './restart.ts';
+import {
+  becameIdle,
+  childFailed,
+  launchIfRoom,
+  parentLost,
+  prepared,
+  proceed,
+  reap,
+  startTimeout,
+  told,
+  undone,
+} from './restart.ts';
 import {
   andThen,
   type Epoch,
+  type EpochPhase,
   log,
   type Step,
   type SupervisorEvent,
@@ -37,6 +49,8 @@ export function step(state: SupervisorState, event: SupervisorEvent): Step {
       return exited(state, event);
     case 'undone':
       return undone(state, event);
+    case 'idle':
+      return becameIdle(state, event.key);
     case 'timer':
       return timer(state, event);
     case 'signal':
@@ -60,6 +74,8 @@ function timer(state: SupervisorState, { name, key }: Extract<SupervisorEvent, {
   switch (name) {
     case 'start-timeout':
       return startTimeout(state, key);
+    case 'told':
+      return told(state, key);
     case 'reap':
       return reap(state, key);
     case 'steady':
@@ -96,15 +112,19 @@ function afterExit(
     }
     if (attempt?.kind === 'replacing' && attempt.old === epoch.key) return launchIfRoom(state, attempt);
   }
-  return attempt?.kind === 'waiting-for-room' ? launchIfRoom(state, attempt) : unchanged(state);
+  return andThen(parentLost(state, epoch), (now) =>
+    now.attempt?.kind === 'waiting-for-room' ? launchIfRoom(now, now.attempt) : unchanged(now),
+  );
 }
+
+const OLD: readonly EpochPhase[] = ['draining', 'drained', 'leaving'];
 
 function said(
   state: SupervisorState,
   epoch: Epoch,
   { exitCode, how }: { readonly exitCode: number; readonly how: string },
 ) {
-  if (isLeaving(state) || epoch.phase === 'draining')
+  if (isLeaving(state) || OLD.includes(epoch.phase))
     return log('info', `Epoch ${epoch.number} ended: ${how}`);
   if (exitCode === 0) return log('info', `Epoch ${epoch.number} exited normally`);
   return log('error', `Epoch ${epoch.number} exited with error: ${how}`);

@@ -46,7 +46,19 @@ function play(world: World, moves: readonly Move[]): number {
 
 /** Lets everything that is under way come to its good end. */
 function settle(world: World): void {
-  const good = ['valid', 'rejected', 'obey', 'live', 'freed', 'told', 'backoff', 'drained', 'grace', 'reap'];
+  const good = [
+    'valid',
+    'rejected',
+    'obey',
+    'live',
+    'freed',
+    'leaves',
+    'told',
+    'backoff',
+    'drained',
+    'grace',
+    'reap',
+  ];
   for (let steps = 0; steps < 500; steps += 1) {
     const next = good.flatMap((what) => world.pending().filter((each) => each.what === what))[0];
     if (next === undefined) return;

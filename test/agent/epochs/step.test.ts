@@ -8,7 +8,7 @@ const sigterm: SupervisorEvent = { kind: 'signal', signal: 'SIGTERM', exitCode: 
 function happen(world: World, ...whats: readonly string[]): World {
   for (const what of whats) {
     const options = world.pending().filter((each) => each.what === what);
-    const next = what === 'told' ? options[0] : options.at(-1);
+    const next = what === 'leaves' ? options[0] : options.at(-1);
     if (next === undefined) {
       throw new Error(`"${what}" cannot happen; what can: ${world.pending().map((each) => each.what)}`);
     }
@@ -76,7 +76,7 @@ describe('a hot restart', () => {
       [0, 'draining'],
       [1, 'serving'],
     ]);
-    happen(world, 'told');
+    happen(world, 'leaves');
     expect(world.state().epochs).toHaveLength(1);
     expect(signals(world)).toEqual([]);
   });
@@ -94,22 +94,38 @@ describe('a hot restart', () => {
   it('gathers what is asked for meanwhile into one more', () => {
     const world = started();
     for (const id of [0, 1, 2]) world.ask(id);
-    happen(world, 'valid', 'live', 'valid', 'live');
+    happen(world, 'valid', 'live', 'valid', 'told', 'leaves', 'live');
     expect(spawned(world)).toEqual(['fresh 0', 'hot 1', 'hot 2']);
     expect([...world.outcomes.values()]).toEqual(['live', 'live', 'live']);
   });
 
-  it('waits with a fourth process until an old one has left (trap 5)', () => {
+  it('waits until the epoch before has lost its clients, whom Envoy would cut off', () => {
     const world = started();
-    for (const id of [0, 1]) {
-      world.ask(id);
-      happen(world, 'valid', 'live');
-    }
-    world.ask(2);
+    world.ask(0);
+    happen(world, 'valid', 'live');
+    world.ask(1);
     happen(world, 'valid');
-    expect(spawned(world)).toHaveLength(3);
-    happen(world, 'told');
-    expect(spawned(world).at(-1)).toBe('hot 3');
+    expect(spawned(world)).toEqual(['fresh 0', 'hot 1']);
+    happen(world, 'told', 'leaves');
+    expect(spawned(world).at(-1)).toBe('hot 2');
+  });
+
+  it('does not wait for the time of an old epoch that has no client left', () => {
+    const world = started();
+    world.ask(0);
+    happen(world, 'valid', 'live');
+    world.ask(1);
+    happen(world, 'valid', 'idle', 'live');
+    expect(spawned(world)).toEqual(['fresh 0', 'hot 1', 'hot 2']);
+    expect(signals(world)).toEqual([]);
+  });
+
+  it('goes to a new family when the epoch before dies early, for its child will abort over that', () => {
+    const world = started();
+    world.ask(0);
+    happen(world, 'valid', 'live', 'leaves', 'valid', 'live');
+    expect(spawned(world)).toEqual(['fresh 0', 'hot 1', 'overlap 0']);
+    expect(kinds(world)).toContain('retire');
   });
 
   it('abandons a child that is not LIVE in time with SIGKILL, and tries the same number again (traps 3 and 7)', () => {
@@ -144,7 +160,7 @@ describe('a hot restart', () => {
   it('reaps an old epoch that nobody told to leave', () => {
     const world = started();
     world.ask(0);
-    happen(world, 'valid', 'live', 'reap', 'reap');
+    happen(world, 'valid', 'live', 'told', 'reap', 'reap');
     expect(signals(world)).toEqual(['SIGTERM', 'SIGKILL']);
   });
 });

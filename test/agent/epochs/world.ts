@@ -1,6 +1,7 @@
 import {
   activeEpoch,
   type Effect,
+  type Epoch,
   initialState,
   type Outcome,
   type Rules,
@@ -13,6 +14,7 @@ import { millis } from '../../../src/platform/duration.ts';
 export const rules: Rules = {
   maxRestarts: 10,
   hotRestartTimeout: millis(5_000),
+  toldAfter: millis(59_000),
   reapAfter: millis(65_000),
   termGrace: millis(3_000),
   steadyAfter: millis(60_000),
@@ -79,6 +81,10 @@ export function createWorld(
           !(effect.signal === 'SIGTERM' && epoch?.phase === 'initializing' && epoch.hasParent),
           'SIGTERM went to an initializing child',
         );
+        check(
+          before.lifecycle.kind === 'ended' || epoch?.told !== false || !hasServingChild(before, epoch),
+          'an epoch was ended whose child will want to tell it to leave',
+        );
         drop((event) => (event.kind === 'live' || event.kind === 'exited') && event.key === effect.key);
         const exitCode = effect.signal === 'SIGKILL' ? 137 : 0;
         return void add('obey', { kind: 'exited', key: effect.key, exitCode, how: effect.signal });
@@ -87,6 +93,8 @@ export function createWorld(
         add('freed', { kind: 'undone', id: effect.id, freed: true, adminOpen: true });
         add('freed, admin closed', { kind: 'undone', id: effect.id, freed: true, adminOpen: false });
         return void add('not freed', { kind: 'undone', id: effect.id, freed: false, adminOpen: true });
+      case 'watch-connections':
+        return void add('idle', { kind: 'idle', key: effect.key });
       case 'timer':
         return void add(effect.name, { kind: 'timer', name: effect.name, key: effect.key });
       case 'drain':
@@ -115,7 +123,9 @@ export function createWorld(
     outcomes,
     dispatch,
     ask: (id) => dispatch({ kind: 'restart-asked', triggers: [{ id, kind: 'signal', detail: 'SIGHUP' }] }),
-    pending: () => pending,
+    // An old epoch is told to leave before it is reaped for not having left.
+    pending: () =>
+      pending.filter(({ what, event }) => what !== 'reap' || !('key' in event) || isTold(state, event.key)),
     happen: (chosen) => {
       const { event } = chosen;
       pending = pending.filter((each) => each !== chosen);
@@ -127,15 +137,27 @@ export function createWorld(
         // The child tells its parent to leave when its time is over.
         for (const { key, phase } of state.epochs) {
           if (
-            phase === 'draining' &&
-            !pending.some(({ what, event: other }) => what === 'told' && 'key' in other && other.key === key)
+            (phase === 'draining' || phase === 'drained') &&
+            !pending.some(
+              ({ what, event: other }) => what === 'leaves' && 'key' in other && other.key === key,
+            )
           ) {
-            add('told', { kind: 'exited', key, exitCode: 0, how: 'exit status 0' });
+            add('leaves', { kind: 'exited', key, exitCode: 0, how: 'exit status 0' });
           }
         }
       }
     },
   };
+}
+
+function isTold({ epochs }: SupervisorState, wanted: number): boolean {
+  return epochs.find(({ key }) => key === wanted)?.told !== false;
+}
+
+function hasServingChild(state: SupervisorState, { family, number }: Epoch): boolean {
+  return state.epochs.some(
+    (other) => other.family === family && other.number === number + 1 && other.phase === 'serving',
+  );
 }
 
 function checkState(state: SupervisorState): void {
