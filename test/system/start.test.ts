@@ -50,6 +50,7 @@ describe.each([
 
   let child: ChildProcess;
   let output = '';
+  let hasEnded = true;
   let exited: Promise<number>;
   beforeEach(async () => {
     temporary = await mkdtemp(join(top, 'tmp-'));
@@ -57,7 +58,7 @@ describe.each([
   });
   afterEach(async () => {
     for (const pid of await network.pids()) process.kill(pid, 'SIGKILL');
-    if (child.exitCode === null) child.kill('SIGKILL');
+    if (!hasEnded) child.kill('SIGKILL');
     await exited;
   });
 
@@ -71,7 +72,9 @@ describe.each([
       ...(args.length > 0 ? ['--', ...args] : []),
     );
     const path = `${bin}:${dirname(process.execPath)}:${process.env['PATH']}`;
-    const env = { PATH: path, HOME: top, TMPDIR: temporary, npm_config_update_notifier: 'false' };
+    // npm keeps a compile cache in TMPDIR where its Node can; what is looked for there is what we leave behind.
+    const npm = { npm_config_update_notifier: 'false', NODE_DISABLE_COMPILE_CACHE: '1' };
+    const env = { PATH: path, HOME: top, TMPDIR: temporary, ...npm };
     output = '';
     const started = spawn(file, rest, {
       cwd: checkout,
@@ -81,17 +84,29 @@ describe.each([
     });
     for (const stream of [started.stdout, started.stderr]) stream.on('data', (data) => (output += data));
     child = started;
-    exited = new Promise((resolve) => started.on('close', (code) => resolve(code ?? -1)));
+    hasEnded = false;
+    exited = new Promise((resolve) => {
+      started.on('close', (code) => {
+        hasEnded = true;
+        resolve(code ?? -1);
+      });
+    });
   }
 
   /** What a terminal does on Ctrl-C: the signal goes to everything in the foreground. */
-  const ctrlC = () => process.kill(-(child.pid ?? 0), 'SIGINT');
+  function ctrlC(): boolean {
+    try {
+      return process.kill(-(child.pid ?? 0), 'SIGINT');
+    } catch {
+      return false; // It has just ended.
+    }
+  }
 
   const ready = () =>
     until(
       'npm start says that it is ready',
       () => {
-        if (child.exitCode !== null) throw new Error(`it ended:\n${output}`);
+        if (hasEnded) throw new Error(`it ended:\n${output}`);
         return output.includes('The sidecar is ready.');
       },
       READY_MS,
@@ -165,7 +180,7 @@ describe.each([
     await until('it drains', () => output.includes('Agent draining Proxy'));
     const from = Date.now();
     // Both signals of one press, from the terminal and from npm, count once: so press until it ends.
-    await until('it has ended', () => child.exitCode !== null || (ctrlC() && false));
+    await until('it has ended', () => hasEnded || (ctrlC() && false));
     expect(Date.now() - from).toBeLessThan(3_000);
     await exited;
     await holder.end();
