@@ -57,7 +57,9 @@ function ask(name, incoming) {
     if (incoming.headers[header] !== undefined) headers[header] = incoming.headers[header];
   }
   return new Promise((resolve) => {
-    const call = request({ ...OUTBOUND, path: '/', headers, signal: AbortSignal.timeout(DEADLINE_MS) });
+    // A connection for each request: the sidecar would wait for an idle one when it drains.
+    const options = { ...OUTBOUND, agent: false, path: '/', headers };
+    const call = request({ ...options, signal: AbortSignal.timeout(DEADLINE_MS) });
     call.on('error', (error) => resolve({ error: `${name}: ${error.message}` }));
     call.on('response', async (response) => {
       try {

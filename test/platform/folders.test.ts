@@ -5,9 +5,9 @@ import { describe, expect, it } from 'vitest';
 import { EnvironmentError } from '../../src/platform/errors.ts';
 import { makeFolderFor, prepareFolder } from '../../src/platform/folders.ts';
 import { currentUser } from '../../src/platform/users.ts';
-import { isRoot, temporaryFolders } from '../support/temporary.ts';
+import { privateFolder } from '../support/temp-folder.ts';
+import { isRoot } from '../support/tools.ts';
 
-const temporary = temporaryFolders();
 const proxy = { uid: 1337, gid: 1337 };
 
 async function refusal(promise: Promise<unknown>): Promise<string> {
@@ -21,7 +21,7 @@ async function refusal(promise: Promise<unknown>): Promise<string> {
 
 describe('prepareFolder', () => {
   it('creates a folder and its parents with mode 0755, whatever the umask', async () => {
-    const top = await temporary();
+    const top = await privateFolder();
     const before = process.umask(0o077);
     try {
       await prepareFolder(join(top, 'a', 'b'), currentUser(), '--configPath');
@@ -32,13 +32,13 @@ describe('prepareFolder', () => {
   });
 
   it('is content with a folder that is there', async () => {
-    const top = await temporary();
+    const top = await privateFolder();
     await prepareFolder(top, currentUser(), '--configPath');
     expect((await stat(top)).mode & 0o777).toBe(0o700);
   });
 
   it('names path, flag and remedy when a part of the path is a file', async () => {
-    const top = await temporary();
+    const top = await privateFolder();
     await writeFile(join(top, 'file'), '');
     const text = await refusal(prepareFolder(join(top, 'file', 'proxy'), currentUser(), '--configPath'));
     expect(text).toMatch(
@@ -48,7 +48,7 @@ describe('prepareFolder', () => {
 
   describe.runIf(isRoot)('as root, for user 1337', () => {
     it('gives it what it creates, and only that', async () => {
-      const top = await temporary();
+      const top = await privateFolder();
       await chmod(top, 0o755);
       await prepareFolder(join(top, 'a', 'b'), proxy, '--configPath');
       expect(await stat(join(top, 'a', 'b'))).toMatchObject(proxy);
@@ -57,7 +57,7 @@ describe('prepareFolder', () => {
     });
 
     it('refuses a folder of root, and leaves it alone', async () => {
-      const top = await temporary();
+      const top = await privateFolder();
       await chmod(top, 0o755);
       expect(await refusal(prepareFolder(top, proxy, '--configPath'))).toBe(
         `user 1337 may not write in the folder ${top} (--configPath); ` +
@@ -70,7 +70,7 @@ describe('prepareFolder', () => {
 
 describe('makeFolderFor', () => {
   it('makes a private folder of the user in the first parent that allows it', async () => {
-    const [shut, open] = [await temporary(), await temporary()];
+    const [shut, open] = [await privateFolder(), await privateFolder()];
     await chmod(open, 0o1777);
     const folder = await makeFolderFor(isRoot ? proxy : currentUser(), [join(shut, 'absent'), open]);
     const info = await stat(folder);
@@ -80,13 +80,13 @@ describe('makeFolderFor', () => {
   });
 
   it('says of every parent why not', async () => {
-    const top = await temporary();
+    const top = await privateFolder();
     const text = await refusal(makeFolderFor(currentUser(), [join(top, 'x'), join(top, 'y')]));
     expect(text).toMatch(/no place for files that user \d+ needs \(.*\/x: .*; .*\/y: .*\); set TMPDIR/);
   });
 
   it.runIf(isRoot)('passes by a file system where no program may run', async () => {
-    const [top, good] = [await temporary(), await temporary()];
+    const [top, good] = [await privateFolder(), await privateFolder()];
     await chmod(top, 0o755);
     await chmod(good, 0o1777);
     const mounted = join(top, 'noexec');

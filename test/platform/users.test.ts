@@ -6,12 +6,12 @@ import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { canReach, currentUser, permits } from '../../src/platform/users.ts';
 import { bundleFixture } from '../support/fixture.ts';
-import { isRoot, temporaryFolders } from '../support/temporary.ts';
+import { privateFolder } from '../support/temp-folder.ts';
+import { isRoot } from '../support/tools.ts';
 
 const proxy = { uid: 1337, gid: 1337 };
 const nobody = { uid: 65534, gid: 65534 };
 const { R_OK, W_OK, X_OK } = constants;
-const temporary = temporaryFolders();
 
 describe('permits', () => {
   it.each([
@@ -36,7 +36,7 @@ describe('permits', () => {
 
 describe('canReach', () => {
   it('is false for what is not there, and for a path through a file', async () => {
-    const folder = await temporary();
+    const folder = await privateFolder();
     await writeFile(join(folder, 'file'), '');
     for (const user of [currentUser(), proxy]) {
       expect(await canReach(join(folder, 'absent'), user, R_OK)).toBe(false);
@@ -45,7 +45,7 @@ describe('canReach', () => {
   });
 
   it('is false for symbolic links in a circle', async () => {
-    const folder = await temporary();
+    const folder = await privateFolder();
     await symlink('b', join(folder, 'a'));
     await symlink('a', join(folder, 'b'));
     await chmod(folder, 0o755);
@@ -64,7 +64,7 @@ describe('canReach', () => {
     );
     await fc.assert(
       fc.asyncProperty(node, node, node, link, asked, async (outer, inner, leaf, via, ask) => {
-        const top = await temporary();
+        const top = await privateFolder();
         await chmod(top, 0o755);
         const [a, b] = [join(top, 'a'), join(top, 'a', 'b')];
         await mkdir(b, { recursive: true });
@@ -123,7 +123,7 @@ describe.runIf(isRoot)('becomeUser', () => {
   });
 
   it('leaves a file of root as it is', async () => {
-    const file = join(await temporary(), 'log');
+    const file = join(await privateFolder(), 'log');
     spawnSync('sh', ['-c', `'${process.execPath}' '${program.path}' 1337 1337 > '${file}' 2> '${file}.err'`]);
     expect((await stat(file)).uid).toBe(0);
   });

@@ -1,5 +1,5 @@
 import { execa } from 'execa';
-import { isRoot } from './temporary.ts';
+import { isRoot } from './tools.ts';
 
 /** A network of its own, where the ports that a README names are free whatever else runs on the machine. */
 export interface NetNamespace {

@@ -10,3 +10,10 @@ export async function tempFolder(): Promise<string> {
   onTestFinished(() => rm(folder, { recursive: true, force: true }));
   return folder;
 }
+
+/** A folder that only its owner may enter, gone when the test is over. */
+export async function privateFolder(): Promise<string> {
+  const folder = await tempFolder();
+  await chmod(folder, 0o700);
+  return folder;
+}

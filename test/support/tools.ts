@@ -15,3 +15,6 @@ export function hasTool(name: string): boolean {
     }
   });
 }
+
+/** Changing users and making namespaces needs root; those suites describe nothing for anybody else. */
+export const isRoot = process.getuid?.() === 0;

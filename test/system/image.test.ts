@@ -7,8 +7,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from
 import { childrenOf } from '../support/agent.ts';
 import { buildImage, type Image } from '../support/image.ts';
 import { type NetNamespace, netNamespace } from '../support/net-namespace.ts';
-import { isRoot } from '../support/temporary.ts';
-import { hasTool } from '../support/tools.ts';
+import { hasTool, isRoot } from '../support/tools.ts';
 import { until } from '../support/until.ts';
 
 /** What the injected container of Istio 1.5 passes, $(POD_NAMESPACE) replaced as Kubernetes does. */

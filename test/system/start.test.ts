@@ -9,7 +9,7 @@ import { findEnvoy } from '../../src/envoy/binary.ts';
 import { canReach, currentUser, type User } from '../../src/platform/users.ts';
 import { checkoutOf, privateCheckout } from '../support/checkout.ts';
 import { type NetNamespace, netNamespace } from '../support/net-namespace.ts';
-import { isRoot } from '../support/temporary.ts';
+import { isRoot } from '../support/tools.ts';
 import { until } from '../support/until.ts';
 
 const nobody: User = { uid: 65534, gid: 65534 };
