@@ -9,12 +9,13 @@ import { canReach, currentUser, type User } from './users.ts';
  * Makes sure that a folder is there and that the user may write in it. What this creates, parents included, gets mode
  * 0755 and belongs to the user; a folder that is there already is left as it is.
  * @param setting where the path comes from, for the error message: `--configPath`
- * @throws EnvironmentError when it cannot be created, or when it is there and the user may not write in it
+ * @throws EnvironmentError when it cannot be created or the user may not write in it; nothing new is left behind then
  */
 export async function prepareFolder(path: string, user: User, setting: string): Promise<void> {
   const whole = resolve(path);
+  let first: string | undefined;
   try {
-    const first = await mkdir(whole, { recursive: true });
+    first = await mkdir(whole, { recursive: true });
     for (let at = whole; first !== undefined; at = dirname(at)) {
       await chmod(at, 0o755); // mkdir's own mode goes through the umask
       if (currentUser().uid === 0) await chown(at, user.uid, user.gid);
@@ -28,6 +29,13 @@ export async function prepareFolder(path: string, user: User, setting: string): 
     );
   }
   if (await canReach(whole, user, constants.W_OK | constants.X_OK)) return;
+  if (first !== undefined) {
+    await rm(first, { recursive: true, force: true });
+    throw new EnvironmentError(
+      `user ${user.uid} cannot reach the folder ${whole} (${setting}): one above it is closed to that user; ` +
+        `pass ${setting} with a folder that user ${user.uid} can reach`,
+    );
+  }
   throw new EnvironmentError(
     `user ${user.uid} may not write in the folder ${whole} (${setting}); ` +
       `give it to that user (chown ${user.uid}:${user.gid} ${whole}) or pass ${setting} with another folder`,

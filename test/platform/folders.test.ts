@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process';
-import { chmod, mkdir, stat, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, readdir, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { EnvironmentError } from '../../src/platform/errors.ts';
@@ -64,6 +64,15 @@ describe('prepareFolder', () => {
           `give it to that user (chown 1337:1337 ${top}) or pass --configPath with another folder`,
       );
       expect(await stat(top)).toMatchObject({ uid: 0, gid: 0 });
+    });
+
+    it('leaves nothing where the user cannot come', async () => {
+      const top = await temporary();
+      expect(await refusal(prepareFolder(join(top, 'a', 'b'), proxy, '--configPath'))).toBe(
+        `user 1337 cannot reach the folder ${join(top, 'a', 'b')} (--configPath): one above it is closed to that ` +
+          'user; pass --configPath with a folder that user 1337 can reach',
+      );
+      expect(await readdir(top)).toEqual([]);
     });
   });
 });
