@@ -17,6 +17,12 @@ export interface AgentOptions {
   readonly args?: readonly string[];
   readonly env?: Readonly<Record<string, string>>;
   readonly node?: string;
+  /** The executable; otherwise the one of this checkout. */
+  readonly executable?: string;
+  readonly binary?: string;
+  readonly cwd?: string;
+  /** A command line that runs the agent's in its own place: `setpriv --reuid 65534`. */
+  readonly through?: readonly string[];
 }
 
 export interface RunningAgent {
@@ -28,6 +34,8 @@ export interface RunningAgent {
     readonly metrics: number;
   };
   readonly configPath: string;
+  /** Where it puts temporary files. */
+  readonly temporary: string;
   /** What agent and Envoy have printed so far. */
   output(): string;
   signal(signal: NodeJS.Signals): void;
@@ -54,16 +62,22 @@ export async function startAgent({
   args = [],
   env = {},
   node = process.execPath,
+  executable = PILOT_AGENT,
+  binary,
+  cwd,
+  through = [],
 }: AgentOptions = {}): Promise<RunningAgent> {
   const [admin = 0, status = 0, envoyStatus = 0, metrics = 0] = await freePorts(4);
   const configPath = `${await tempFolder()}/proxy`;
-  const envoy = await findEnvoy(process.env);
+  const temporary = await tempFolder();
+  const envoy = binary ?? (await findEnvoy(process.env));
   if (envoy === undefined) throw new Error('no Envoy: run "npm run envoy"');
   const baseId = 1 + Math.floor(Math.random() * 100_000_000);
+  const [file = node, ...command] = [...through, node];
   const child = spawn(
-    node,
+    file,
     [
-      PILOT_AGENT,
+      ...[...command, executable],
       'proxy',
       'sidecar',
       ...['--configPath', configPath, '--binaryPath', envoy],
@@ -83,8 +97,10 @@ export async function startAgent({
         PATH: process.env['PATH'] ?? '',
         HOME: process.env['HOME'] ?? '',
         ENVOY_STATUS_PORT: String(envoyStatus),
+        TMPDIR: temporary, // an agent that is killed leaves its files there
         ...env,
       },
+      ...(cwd === undefined ? {} : { cwd }),
       stdio: ['ignore', 'pipe', 'pipe'],
     },
   );
@@ -114,6 +130,7 @@ export async function startAgent({
     pid,
     ports: { admin, status, envoyStatus, metrics },
     configPath,
+    temporary,
     output: () => output,
     signal: (signal) => void child.kill(signal),
     exited,

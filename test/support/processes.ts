@@ -16,7 +16,7 @@ export interface Credentials {
 export function credentialsOf(pid: number): Credentials {
   const status = readFileSync(`/proc/${pid}/status`, 'utf8');
   const numbers = (name: string) => [
-    ...new Set(new RegExp(`^${name}:\\s*(.*)$`, 'm').exec(status)?.[1]?.match(/\d+/g)?.map(Number)),
+    ...new Set(new RegExp(`^${name}:[ \\t]*(.*)$`, 'm').exec(status)?.[1]?.match(/\d+/g)?.map(Number)),
   ];
   return { users: numbers('Uid'), groups: numbers('Gid'), supplementary: numbers('Groups') };
 }
