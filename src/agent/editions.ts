@@ -5,7 +5,7 @@ import { resolveStatsd } from '../bootstrap/statsd.ts';
 import type { AgentConfig } from '../config/agent-config.ts';
 import { nameBootstrap } from './bootstrap-files.ts';
 import { type BootstrapText, customBootstrap, generatedBootstrap } from './bootstrap-source.ts';
-import { describeNode } from './node.ts';
+import { describeNode, type Pod } from './node.ts';
 
 /** Everything that one Envoy is started with. Inputs that change make a new one; the old one stays what it was. */
 export interface Edition {
@@ -25,10 +25,11 @@ export interface Edition {
  */
 export async function deriveEdition(
   config: AgentConfig,
+  pod: Pod,
   env: Readonly<Record<string, string | undefined>>,
 ): Promise<Edition> {
   const { customConfigFile, bootstrapOverride, localConfig } = config;
-  const { identity, metadata, warnings } = await describeNode(config, env);
+  const { identity, metadata, warnings } = describeNode(config, pod, env);
   const localFiles = localConfig === undefined ? undefined : await findLocalFiles(localConfig);
   const statsd =
     config.statsdUdpAddress === undefined ? undefined : await resolveStatsd(config.statsdUdpAddress);

@@ -14,11 +14,12 @@ import type { Logger } from '../platform/logger.ts';
 import { createAdmins } from './admins.ts';
 import { createBootstrapFiles } from './bootstrap-files.ts';
 import { createEditionStore } from './edition-store.ts';
-import { deriveEdition, pinned } from './editions.ts';
+import { deriveEdition, type Edition, pinned } from './editions.ts';
 import { createEnvoyPorts } from './envoy-ports.ts';
 import type { Exit, Rules } from './epochs/state.ts';
 import { createFamilies } from './families.ts';
 import { attachToProcess } from './lifecycle.ts';
+import { type Pod, readPod } from './node.ts';
 import { giveUpRoot } from './privileges.ts';
 import { startServers } from './servers.ts';
 import { createSupervisor, type Supervisor } from './supervisor.ts';
@@ -59,6 +60,8 @@ export async function runProxy(input: ProxyInput): Promise<Exit> {
 async function supervise({ loaded, reload, env, log }: ProxyInput, onClose: OnClose): Promise<Exit> {
   sayStart(loaded, log);
   const binary = await resolveEnvoy(loaded.config.binaryPath, env);
+  // Before root is given up, like the rest of the configuration.
+  const pod = await readPod(loaded.config);
   const workplace = await giveUpRoot(loaded.config, binary, env, log);
   onClose(() => workplace.close());
   const config: AgentConfig = { ...loaded.config, localConfig: workplace.localConfig };
@@ -68,12 +71,16 @@ async function supervise({ loaded, reload, env, log }: ProxyInput, onClose: OnCl
   const bootstraps = createBootstrapFiles(config.configPath);
   onClose(() => bootstraps.removeAll());
   const missingSecrets = await prepareSecrets(config, log, onClose);
-  const first = await deriveEdition(config, env);
+  const first = await deriveEdition(config, pod, env);
   const { identity } = first;
   log.info(
     `Proxy role ips=[${identity.ips.join(' ')}] type=${config.role} id=${identity.id} domain=${identity.domain}`,
   );
-  const editions = createEditionStore(first, () => deriveAgain(config, reload, env, log), log);
+  const editions = createEditionStore(
+    first,
+    () => deriveAgain({ running: config, pod, reload, env, log }),
+    log,
+  );
   const admins = createAdmins(identity.localhost, config.proxyAdminPort);
   const metrics = createAgentMetrics(buildInfo.version, () => millis(performance.now()));
 
@@ -171,19 +178,21 @@ async function prepareSecrets(
 }
 
 /** What a hot restart starts Envoy with: the inputs as they are now, where they can take effect. */
-async function deriveAgain(
-  running: AgentConfig,
-  reload: () => Promise<LoadedConfig>,
-  env: NodeJS.ProcessEnv,
-  log: Logger,
-) {
+async function deriveAgain(again: {
+  readonly running: AgentConfig;
+  readonly pod: Pod;
+  readonly reload: () => Promise<LoadedConfig>;
+  readonly env: NodeJS.ProcessEnv;
+  readonly log: Logger;
+}): Promise<Edition> {
+  const { running, pod, reload, env, log } = again;
   const loaded = await reload();
   for (const warning of loaded.warnings) log.warn(warning);
   const { config, waiting } = pinned(running, loaded.config);
   if (waiting.length > 0) {
     log.warn(`Changed, but in force only when the agent starts again: ${waiting.join(', ')}`);
   }
-  return deriveEdition(config, env);
+  return deriveEdition(config, await readPod(config, pod), env);
 }
 
 function rulesOf(config: AgentConfig): Rules {

@@ -67,7 +67,7 @@ describe('prepareFolder', () => {
     });
 
     it('leaves nothing where the user cannot come', async () => {
-      const top = await temporary();
+      const top = await privateFolder();
       expect(await refusal(prepareFolder(join(top, 'a', 'b'), proxy, '--configPath'))).toBe(
         `user 1337 cannot reach the folder ${join(top, 'a', 'b')} (--configPath): one above it is closed to that ` +
           'user; pass --configPath with a folder that user 1337 can reach',

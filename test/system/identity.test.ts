@@ -7,7 +7,7 @@ import { localConfig } from '../support/local-config.ts';
 import { type Pod, startPod } from '../support/pod.ts';
 import { argumentsOf } from '../support/processes.ts';
 import { tempFolder } from '../support/temp-folder.ts';
-import { isRoot } from '../support/temporary.ts';
+import { isRoot } from '../support/tools.ts';
 import { until } from '../support/until.ts';
 
 /** The agent on its own ports in a pod with these addresses, ready. */

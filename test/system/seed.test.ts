@@ -5,7 +5,7 @@ import { childrenOf, PILOT_AGENT } from '../support/agent.ts';
 import { startChild } from '../support/child.ts';
 import { startPod } from '../support/pod.ts';
 import { argumentsOf, credentialsOf } from '../support/processes.ts';
-import { isRoot } from '../support/temporary.ts';
+import { isRoot } from '../support/tools.ts';
 import { until } from '../support/until.ts';
 
 /** The arguments of the container that Istio 1.5.1 injects beside productpage of Bookinfo, as they stand in its pod. */

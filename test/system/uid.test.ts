@@ -10,7 +10,7 @@ import { localConfig } from '../support/local-config.ts';
 import { freePort } from '../support/ports.ts';
 import { credentialsOf } from '../support/processes.ts';
 import { tempFolder } from '../support/temp-folder.ts';
-import { isRoot } from '../support/temporary.ts';
+import { isRoot } from '../support/tools.ts';
 
 const NOBODY = 65534;
 const AS_NOBODY = ['setpriv', '--reuid', `${NOBODY}`, '--regid', `${NOBODY}`, '--clear-groups'];
