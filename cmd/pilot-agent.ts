@@ -26,6 +26,8 @@ async function run(name: string | undefined, args: readonly string[]): Promise<n
       return (await import('./wait.ts')).wait(args);
     case 'request':
       return (await import('./request.ts')).request(args);
+    case 'restart':
+      return (await import('./restart.ts')).restart(args);
     case 'version':
       return (await import('./version.ts')).version(args);
     case undefined:

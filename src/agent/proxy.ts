@@ -16,7 +16,7 @@ import { createBootstrapFiles } from './bootstrap-files.ts';
 import { createEditionStore } from './edition-store.ts';
 import { deriveEdition, type Edition, pinned } from './editions.ts';
 import { createEnvoyPorts } from './envoy-ports.ts';
-import type { Exit, Rules } from './epochs/state.ts';
+import type { Exit, Outcome, Rules } from './epochs/state.ts';
 import { createFamilies } from './families.ts';
 import { attachToProcess } from './lifecycle.ts';
 import { type Pod, readPod } from './node.ts';
@@ -95,6 +95,7 @@ async function supervise({ loaded, reload, env, log }: ProxyInput, onClose: OnCl
     log,
     onRetired: () => void triggers.ask('repair', "Envoy's admin goes back to its port"),
   });
+  let lastRestart: { readonly outcome: Outcome; readonly reason: string } | undefined;
   const supervisor: Supervisor = createSupervisor({
     ...ports,
     rules: rulesOf(config),
@@ -102,7 +103,9 @@ async function supervise({ loaded, reload, env, log }: ProxyInput, onClose: OnCl
     log,
     record: (effect) => {
       triggers.settle(effect);
-      if (effect.triggers.length > 0) metrics.countHotRestart(effect.outcome);
+      if (effect.triggers.length === 0) return;
+      metrics.countHotRestart(effect.outcome);
+      lastRestart = effect;
     },
     observe: ({ effects, before }) => {
       editions.keepOnly(supervisor.state());
@@ -120,6 +123,7 @@ async function supervise({ loaded, reload, env, log }: ProxyInput, onClose: OnCl
     triggers,
     missingSecrets,
     metrics,
+    lastRestart: () => lastRestart,
     log,
   });
   onClose(() => servers.close());

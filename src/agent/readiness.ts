@@ -1,5 +1,13 @@
 import type { Readiness } from '../health/readiness.ts';
-import { activeEpoch, type SupervisorState } from './epochs/state.ts';
+import { activeEpoch, type Effect, type SupervisorState } from './epochs/state.ts';
+
+/** What went wrong with the last hot restart, as a note beside "ready"; undefined when it went well. */
+export function restartNote(last: Pick<EffectRecord, 'outcome' | 'reason'> | undefined): string | undefined {
+  if (last?.outcome !== 'rejected' && last?.outcome !== 'failed') return undefined;
+  return `the last hot restart ${last.outcome === 'failed' ? 'failed' : 'was rejected'}: ${last.reason}`;
+}
+
+type EffectRecord = Extract<Effect, { readonly kind: 'record' }>;
 
 /**
  * What the supervisor knows about readiness before anybody asks Envoy: undefined means "ask Envoy".

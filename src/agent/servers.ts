@@ -12,8 +12,8 @@ import type { Closable } from '../platform/closable.ts';
 import { millis } from '../platform/duration.ts';
 import type { Logger } from '../platform/logger.ts';
 import type { Admins } from './admins.ts';
-import { activeEpoch } from './epochs/state.ts';
-import { knownReadiness } from './readiness.ts';
+import { activeEpoch, type Effect } from './epochs/state.ts';
+import { knownReadiness, restartNote } from './readiness.ts';
 import { restartRoute } from './restart-route.ts';
 import type { Supervisor } from './supervisor.ts';
 import type { Triggers } from './triggers.ts';
@@ -27,6 +27,10 @@ export interface ServersOptions {
   /** Certificate files that the way to the control plane lacks. */
   readonly missingSecrets: () => readonly string[];
   readonly metrics: AgentMetrics;
+  /** The outcome of the last hot restart. */
+  readonly lastRestart: () =>
+    | Pick<Extract<Effect, { readonly kind: 'record' }>, 'outcome' | 'reason'>
+    | undefined;
   readonly log: Logger;
 }
 
@@ -112,7 +116,11 @@ function readinessOf(options: ServersOptions): () => Promise<Readiness> {
     if (known !== undefined) return known;
     const said = await ask();
     const missing = missingSecrets();
-    if (said.ready || missing.length === 0) return said;
+    if (said.ready) {
+      const notes = [said.note, restartNote(options.lastRestart())].filter((note) => note !== undefined);
+      return { ready: true, note: notes.length === 0 ? undefined : notes.join('; ') };
+    }
+    if (missing.length === 0) return said;
     return { ready: false, reason: `${said.reason}; certificates are missing: ${missing.join(', ')}` };
   };
   return async () => {
