@@ -1,10 +1,12 @@
 import { defineConfig } from 'vitest/config';
+import { viteInlinePages } from './scripts/inline-page.mjs';
 
 // `unit` needs nothing but Node and Envoy; `system` starts the agent, Prometheus and namespaces; `image` builds the image.
 export default defineConfig({
   test: {
     projects: [
       {
+        plugins: [viteInlinePages],
         test: {
           name: 'unit',
           include: ['test/**/*.test.ts'],
@@ -14,6 +16,7 @@ export default defineConfig({
         },
       },
       {
+        plugins: [viteInlinePages],
         test: {
           name: 'system',
           include: ['test/system/**/*.test.ts'],

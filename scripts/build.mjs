@@ -4,6 +4,7 @@ import { spawnSync } from 'node:child_process';
 import { chmod, readFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import { build as bundle } from 'esbuild';
+import { inlinePages } from './inline-page.mjs';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 
@@ -21,6 +22,7 @@ export async function build() {
     minifyWhitespace: true,
     minifySyntax: true,
     logLevel: 'warning',
+    plugins: [inlinePages],
     banner: { js: '#!/usr/bin/env node' },
     define: { __VERSION__: JSON.stringify(version), __REVISION__: JSON.stringify(revision()) },
   });

@@ -1,0 +1,6 @@
+/** For vitest.config.ts, which is TypeScript. */
+export const viteInlinePages: {
+  readonly name: string;
+  readonly enforce: 'pre';
+  readonly load: (id: string) => Promise<string> | undefined;
+};
