@@ -5,6 +5,7 @@ import { fileURLToPath } from 'node:url';
 const root = fileURLToPath(new URL('..', import.meta.url));
 const checks = [
   ['types', ['node_modules/.bin/tsc', '-p', '.']],
+  ['types of the page', ['node_modules/.bin/tsc', '-p', 'src/health/page']],
   ['format and rules', ['node_modules/.bin/biome', 'check', '--error-on-warnings', '.']],
   ['doors and cycles', [process.execPath, 'scripts/check-doors.mjs']],
 ];

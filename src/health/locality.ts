@@ -23,6 +23,17 @@ export function isLocalTool({ peer, headers }: Origin): boolean {
   return headers.host === undefined || headers.host === '' || isLocalHost(headers.host);
 }
 
+/**
+ * Whether a request may read what the sidecar does: as `isLocalTool`, and a browser on this machine that was given the address
+ * itself, or is on a page of this server. What another page asks for, by a link too, is refused.
+ */
+export function isLocalReader({ peer, headers }: Origin): boolean {
+  const { origin, 'sec-fetch-site': site, ...others } = headers;
+  if (origin !== undefined && origin !== `http://${headers.host}`) return false;
+  if (site !== undefined && site !== 'same-origin' && site !== 'none') return false;
+  return isLocalTool({ peer, headers: others });
+}
+
 /** 127.0.0.0/8, ::1, and the first as IPv4-mapped IPv6. */
 export function isLoopback(address: string | undefined): boolean {
   if (address === undefined) return false;

@@ -1,6 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { answerText } from './answers.ts';
-import { isLocalTool, originOf } from './locality.ts';
+import { isLocalReader, isLocalTool, originOf } from './locality.ts';
 
 export type Handler = (request: IncomingMessage, response: ServerResponse) => void | Promise<void>;
 
@@ -15,6 +15,23 @@ export function localPost(handler: Handler): Handler {
     }
     if (request.method !== 'POST') {
       return answerText(response, 405, 'Method Not Allowed\n', { allow: 'POST' });
+    }
+    return handler(request, response);
+  };
+}
+
+/** Wraps what tells about the sidecar more than a probe may know: to this machine only, its browsers included, and by GET only. */
+export function localGet(handler: Handler): Handler {
+  return (request, response) => {
+    if (!isLocalReader(originOf(request))) {
+      return answerText(
+        response,
+        403,
+        'Only requests from localhost are allowed, and none of another web page\n',
+      );
+    }
+    if (request.method !== 'GET' && request.method !== 'HEAD') {
+      return answerText(response, 405, 'Method Not Allowed\n', { allow: 'GET, HEAD' });
     }
     return handler(request, response);
   };
