@@ -1,7 +1,9 @@
-/** Flags of the two small commands, read as Istio's `wait` and `request` read theirs: `--flag value`, `--flag=value`, anywhere. */
+/** Flags of the small commands, read as Istio's `wait` and `request` read theirs: `--flag value`, `--flag=value`, anywhere. */
 
 export interface ParsedFlags {
   readonly help: boolean;
+  /** Flags without a value that were given. */
+  readonly switches: ReadonlySet<string>;
   /** Last value of each flag that was given. */
   readonly values: ReadonlyMap<string, string>;
   readonly positionals: readonly string[];
@@ -12,8 +14,16 @@ export interface ParsedFlags {
 const LOG_FLAGS = ['log_target', 'log_output_level', 'log_stacktrace_level', 'log_caller', 'vklog'];
 const LOG_SWITCH = 'log_as_json';
 
-/** @param flags names, without dashes, of the flags that take a value */
-export function parseFlags(argv: readonly string[], flags: readonly string[]): ParsedFlags {
+/**
+ * @param flags names, without dashes, of the flags that take a value
+ * @param switches of those that take none
+ */
+export function parseFlags(
+  argv: readonly string[],
+  flags: readonly string[],
+  switches: readonly string[] = [],
+): ParsedFlags {
+  const given = new Set<string>();
   const values = new Map<string, string>();
   const positionals: string[] = [];
   const problems: string[] = [];
@@ -31,9 +41,10 @@ export function parseFlags(argv: readonly string[], flags: readonly string[]): P
     const [, name = '', inline] = /^--?([^=]*)(?:=(.*))?$/s.exec(argument) ?? [];
     if (argument === '-h' || name === 'help') help = true;
     else if (name === LOG_SWITCH) continue;
+    else if (argument === `--${name}` && switches.includes(name)) given.add(name);
     else if (!argument.startsWith('--') || ![...flags, ...LOG_FLAGS].includes(name)) {
       problems.push(
-        `unknown flag: ${argument.split('=', 1)[0]} (known: ${flags.map((flag) => `--${flag}`).join(', ')})`,
+        `unknown flag: ${argument.split('=', 1)[0]} (known: ${[...flags, ...switches].map((flag) => `--${flag}`).join(', ')})`,
       );
     } else if (inline !== undefined) values.set(name, inline);
     else {
@@ -43,7 +54,7 @@ export function parseFlags(argv: readonly string[], flags: readonly string[]): P
       else values.set(name, next);
     }
   }
-  return { help, values, positionals, problems };
+  return { help, switches: given, values, positionals, problems };
 }
 
 /** A whole number of a flag. Adds to `problems` when the text is none or out of bounds. */
