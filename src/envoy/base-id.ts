@@ -29,11 +29,25 @@ export function removeSharedMemory(baseId: number): void {
   }
 }
 
-/** Base ids whose abstract sockets exist: their number is base id * 10 + epoch mod 3; the kernel prints padding as `@`. */
+/** Whether an Envoy of this network namespace has this base id. */
+export function isBaseIdInUse(baseId: number): boolean {
+  return baseIdsInUse().has(baseId);
+}
+
+/** Whether an Envoy of this network namespace has the sockets of hot restart of this epoch (or of one three away from it). */
+export function hasHotRestartSocket(baseId: number, epoch: number): boolean {
+  return hotRestartSockets().has(baseId * 10 + (epoch % 3));
+}
+
 function baseIdsInUse(): ReadonlySet<number> {
+  return new Set([...hotRestartSockets()].map((id) => Math.floor(id / 10)));
+}
+
+/** The numbers of the abstract sockets of hot restart, base id * 10 + epoch mod 3; the kernel prints padding as `@`. */
+function hotRestartSockets(): ReadonlySet<number> {
   try {
     const names = readFileSync('/proc/net/unix', 'utf8').matchAll(/@envoy_domain_socket_parent_(\d+)/g);
-    return new Set([...names].map(([, id]) => Math.floor(Number(id) / 10)));
+    return new Set([...names].map(([, id]) => Number(id)));
   } catch {
     return new Set();
   }

@@ -5,7 +5,9 @@ import { toError } from '../platform/errors.ts';
 export type ExitStatus =
   | { readonly kind: 'exited'; readonly code: number }
   | { readonly kind: 'signalled'; readonly signal: NodeJS.Signals }
-  | { readonly kind: 'not-started'; readonly error: Error };
+  | { readonly kind: 'not-started'; readonly error: Error }
+  /** It is gone, and only the agent that started it could have asked how it ended. */
+  | { readonly kind: 'unknown' };
 
 /** One running Envoy. A start that failed has the same shape, so that callers know one path only. */
 export interface EnvoyProcess {
@@ -40,7 +42,10 @@ export function startEnvoy(binary: string, args: readonly string[], env: NodeJS.
   }
 }
 
-/** The exit code that stands for how Envoy ended: its own, 128 + signal number, or 1 when it did not start. */
+/**
+ * The exit code that stands for how Envoy ended: its own, 128 + signal number, or 1 when it did not start. 1 also when nobody
+ * knows: an Envoy that served and is gone must count as crashed.
+ */
 export function exitCodeOf(status: ExitStatus, signalNumbers: Readonly<Record<string, number>>): number {
   if (status.kind === 'exited') return status.code;
   if (status.kind === 'signalled') return 128 + (signalNumbers[status.signal] ?? 0);
@@ -52,6 +57,8 @@ export function describeExit(status: ExitStatus): string {
   switch (status.kind) {
     case 'exited':
       return `exit status ${status.code}`;
+    case 'unknown':
+      return 'how is not known, for an agent before this one started it';
     case 'not-started':
       return `could not be started: ${status.error.message}`;
     case 'signalled':
