@@ -78,16 +78,17 @@ export async function findAdoptable(loaded: LoadedState, options: AdoptionOption
   }
 
   const { epochs } = loaded.state;
-  const lastRecorded = Math.max(...epochs.map(({ startTime }) => startTime));
   const candidates: Candidate[] = [];
-  for (const envoy of found.ours) {
+  // The newest first: only when it is known not to serve can an older one.
+  for (const envoy of [...found.ours].sort(byAge).reverse()) {
     const recorded = epochs.find((epoch) => isOf(epoch, envoy));
-    // The agent may have died between the start of a child and its record, but not while it started the next one.
-    const phase = recorded?.phase ?? (envoy.startTime < lastRecorded ? 'draining' : 'initializing');
-    if (phase !== 'initializing') candidates.push({ envoy, recorded, phase });
-    else if ((await settle(envoy, recorded?.adminPort ?? adminPortOf(envoy, epochs))) === 'live')
+    const known = recorded?.phase ?? 'initializing'; // the agent may have died between its start and its record
+    const replaced = candidates.some(({ phase }) => phase !== 'draining');
+    if (known !== 'initializing') candidates.push({ envoy, recorded, phase: known });
+    else if (replaced) candidates.push({ envoy, recorded, phase: 'draining' });
+    else if ((await settle(envoy, recorded?.adminPort ?? adminPortOf(envoy, epochs))) === 'live') {
       candidates.push({ envoy, recorded, phase: 'newest' });
-    else
+    } else
       notes.push({ level: 'warn', text: `Epoch ${envoy.epoch} (pid ${envoy.pid}) was not LIVE yet: ended` });
   }
   return { ...choose(candidates), notes };
@@ -102,9 +103,7 @@ interface Candidate {
 
 /** One family is taken over: that of the Envoy that has the listeners. Exported for its tests: it is a pure function. */
 export function choose(candidates: readonly Candidate[]): Omit<AdoptionPlan, 'notes'> {
-  const oldestFirst = [...candidates].sort(
-    ({ envoy: one }, { envoy: other }) => one.startTime - other.startTime || one.epoch - other.epoch,
-  );
+  const oldestFirst = [...candidates].sort((one, other) => byAge(one.envoy, other.envoy));
   const active =
     oldestFirst.findLast(({ phase }) => phase === 'newest') ??
     oldestFirst.find(({ phase }) => phase === 'serving');
@@ -129,6 +128,10 @@ export function choose(candidates: readonly Candidate[]): Omit<AdoptionPlan, 'no
     strays: strays(({ phase }) => phase !== 'draining'),
     draining: strays(({ phase }) => phase === 'draining'),
   };
+}
+
+function byAge(one: FoundEnvoy, other: FoundEnvoy): number {
+  return one.startTime - other.startTime || one.epoch - other.epoch;
 }
 
 function isOf(recorded: RecordedEpoch, envoy: FoundEnvoy): boolean {
