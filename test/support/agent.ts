@@ -110,10 +110,11 @@ export async function startAgent({
   const pid = child.pid ?? 0;
   const envoys = () => childrenOf(pid);
   onTestFinished(async () => {
+    child.kill('SIGSTOP'); // so that it starts no Envoy after they were counted
     const left = envoys();
     child.kill('SIGKILL');
-    await exited;
     for (const envoyPid of left) kill(envoyPid);
+    await exited;
     // What an agent that was killed like this cannot do itself.
     rmSync(sharedMemoryFile(baseId), { force: true });
   });
