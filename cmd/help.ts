@@ -6,6 +6,7 @@ Usage:
 
 Commands:
   proxy [sidecar|router]             run Envoy as a sidecar (default) or a router
+  status                             epochs, readiness and restarts; --watch keeps on
   restart                            hot-restart Envoy and print the outcome
   wait                               wait until the sidecar is ready
   request <method> <path> [<body>]   call Envoy's admin interface or the agent's status port

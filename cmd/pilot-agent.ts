@@ -28,6 +28,8 @@ async function run(name: string | undefined, args: readonly string[]): Promise<n
       return (await import('./request.ts')).request(args);
     case 'restart':
       return (await import('./restart.ts')).restart(args);
+    case 'status':
+      return (await import('./status.ts')).status(args);
     case 'version':
       return (await import('./version.ts')).version(args);
     case undefined:

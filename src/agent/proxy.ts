@@ -16,12 +16,14 @@ import { createBootstrapFiles } from './bootstrap-files.ts';
 import { createEditionStore } from './edition-store.ts';
 import { deriveEdition, type Edition, pinned } from './editions.ts';
 import { createEnvoyPorts } from './envoy-ports.ts';
-import type { Exit, Outcome, Rules } from './epochs/state.ts';
+import { activeEpoch, type Exit, type Rules } from './epochs/state.ts';
 import { createFamilies } from './families.ts';
 import { attachToProcess } from './lifecycle.ts';
 import { type Pod, readPod } from './node.ts';
 import { giveUpRoot } from './privileges.ts';
+import { createReadiness, type LastRestart } from './readiness.ts';
 import { startServers } from './servers.ts';
+import { createStatusRecorder } from './status.ts';
 import { createSupervisor, type Supervisor } from './supervisor.ts';
 import { createTriggers, type Triggers } from './triggers.ts';
 
@@ -95,7 +97,24 @@ async function supervise({ loaded, reload, env, log }: ProxyInput, onClose: OnCl
     log,
     onRetired: () => void triggers.ask('repair', "Envoy's admin goes back to its port"),
   });
-  let lastRestart: { readonly outcome: Outcome; readonly reason: string } | undefined;
+  let lastRestart: LastRestart | undefined;
+  const admin = () => {
+    const state = supervisor.state();
+    return admins.of(activeEpoch(state) ?? state.epochs.at(-1) ?? { family: 0, number: 0 });
+  };
+  const readiness = createReadiness({
+    config,
+    state: () => supervisor.state(),
+    admin,
+    missingSecrets,
+    lastRestart: () => lastRestart,
+    onAnswer: metrics.setReady,
+  });
+  const status = createStatusRecorder({
+    nodeId: identity.nodeId,
+    readiness,
+    counted: { except: new Set([config.proxyAdminPort]) },
+  });
   const supervisor: Supervisor = createSupervisor({
     ...ports,
     rules: rulesOf(config),
@@ -107,9 +126,14 @@ async function supervise({ loaded, reload, env, log }: ProxyInput, onClose: OnCl
       metrics.countHotRestart(effect.outcome);
       lastRestart = effect;
     },
-    observe: ({ effects, before }) => {
-      editions.keepOnly(supervisor.state());
-      if (before.crashes < supervisor.state().crashes && effects.length > 0) metrics.countEnvoyRestart();
+    observe: (taken) => {
+      status.observe(taken);
+      editions.keepOnly(taken.after);
+      if (taken.before.crashes < taken.after.crashes) metrics.countEnvoyRestart();
+      metrics.setDraining(taken.after.drainAsked || taken.after.lifecycle.kind === 'draining');
+    },
+    onProcess: (key, { pid }, { family }) => {
+      status.identify(key, { pid, baseId: families.baseId(family), startedAt: Date.now() });
     },
   });
   const triggers: Triggers = createTriggers(supervisor.dispatch);
@@ -118,12 +142,12 @@ async function supervise({ loaded, reload, env, log }: ProxyInput, onClose: OnCl
   const servers = await startServers({
     config,
     identity,
-    admins,
+    admin,
     supervisor,
     triggers,
-    missingSecrets,
+    readiness,
+    report: status.report,
     metrics,
-    lastRestart: () => lastRestart,
     log,
   });
   onClose(() => servers.close());

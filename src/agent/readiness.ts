@@ -1,13 +1,62 @@
+import type { AgentConfig } from '../config/agent-config.ts';
+import type { EnvoyAdmin } from '../envoy/admin.ts';
+import { cachedProbe } from '../health/cached-probe.ts';
+import { askEnvoy, type ConfigSource } from '../health/envoy-readiness.ts';
 import type { Readiness } from '../health/readiness.ts';
+import { millis } from '../platform/duration.ts';
 import { activeEpoch, type Effect, type SupervisorState } from './epochs/state.ts';
 
+/** How a hot restart ended, as far as readiness tells of it. */
+export type LastRestart = Pick<Extract<Effect, { readonly kind: 'record' }>, 'outcome' | 'reason'>;
+
+export interface ReadinessOptions {
+  readonly config: Pick<AgentConfig, 'localConfig' | 'discoveryAddress'>;
+  readonly state: () => SupervisorState;
+  /** Of the Envoy that serves now. */
+  readonly admin: () => EnvoyAdmin;
+  /** Certificate files that the way to the control plane lacks. */
+  readonly missingSecrets: () => readonly string[];
+  readonly lastRestart: () => LastRestart | undefined;
+  readonly onAnswer: (ready: boolean) => void;
+}
+
+/** How long an answer of Envoy's serves further probes: kubelet, Envoy's own status listener and people may ask at once. */
+const MAX_AGE = millis(100);
+
+/** Readiness: what the supervisor knows, else what Envoy says, and what is missing on the way to the control plane. */
+export function createReadiness(options: ReadinessOptions): () => Promise<Readiness> {
+  const { config, admin } = options;
+  const source: ConfigSource =
+    config.localConfig === undefined
+      ? { kind: 'xds', address: config.discoveryAddress }
+      : { kind: 'files', folder: config.localConfig };
+  const ask = cachedProbe(
+    () => askEnvoy(admin(), source),
+    MAX_AGE,
+    () => performance.now(),
+  );
+  return async () => {
+    const readiness = knownReadiness(options.state()) ?? addNotes(await ask(), options);
+    options.onAnswer(readiness.ready);
+    return readiness;
+  };
+}
+
+function addNotes(said: Readiness, { missingSecrets, lastRestart }: ReadinessOptions): Readiness {
+  if (said.ready) {
+    const notes = [said.note, restartNote(lastRestart())].filter((note) => note !== undefined);
+    return { ready: true, note: notes.length === 0 ? undefined : notes.join('; ') };
+  }
+  const missing = missingSecrets();
+  if (missing.length === 0) return said;
+  return { ready: false, reason: `${said.reason}; certificates are missing: ${missing.join(', ')}` };
+}
+
 /** What went wrong with the last hot restart, as a note beside "ready"; undefined when it went well. */
-export function restartNote(last: Pick<EffectRecord, 'outcome' | 'reason'> | undefined): string | undefined {
+function restartNote(last: LastRestart | undefined): string | undefined {
   if (last?.outcome !== 'rejected' && last?.outcome !== 'failed') return undefined;
   return `the last hot restart ${last.outcome === 'failed' ? 'failed' : 'was rejected'}: ${last.reason}`;
 }
-
-type EffectRecord = Extract<Effect, { readonly kind: 'record' }>;
 
 /**
  * What the supervisor knows about readiness before anybody asks Envoy: undefined means "ask Envoy".

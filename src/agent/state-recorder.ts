@@ -41,7 +41,7 @@ export function createStateRecorder(options: StateRecorderOptions): StateRecorde
         epoch: epoch.number,
         baseId: options.baseId(epoch.family),
         adminPort: options.adminPort(epoch),
-        phase: epoch.phase === 'leaving' ? 'draining' : epoch.phase,
+        phase: epoch.phase === 'leaving' || epoch.phase === 'drained' ? 'draining' : epoch.phase,
         config: epoch.config,
         bootstrapFile: options.bootstrapFile(epoch.number),
       },

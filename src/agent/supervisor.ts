@@ -5,6 +5,7 @@ import { toError } from '../platform/errors.ts';
 import type { Logger } from '../platform/logger.ts';
 import {
   type Effect,
+  type Epoch,
   type Exit,
   initialState,
   type Preparation,
@@ -37,6 +38,8 @@ export interface SupervisorPorts {
   /** The process is gone: removes what was made for it. */
   forget(key: number): Promise<void>;
   record(effect: EffectOf<'record'>): void;
+  /** A process is there. */
+  onProcess(key: number, envoy: EnvoyProcess, epoch: Pick<Epoch, 'family' | 'number'>): void;
   /** Sees each step after it was taken, before its effects are carried out. */
   observe(step: ObservedStep): void;
 }
@@ -124,6 +127,7 @@ export function createSupervisor(ports: SupervisorPorts): Supervisor {
   const spawn = async (effect: EffectOf<'spawn'>): Promise<void> => {
     const { key } = effect;
     const envoy = ports.spawn(effect);
+    ports.onProcess(key, envoy, effect);
     const gone = new AbortController();
     background(
       ports.untilLive(effect, envoy, AbortSignal.any([gone.signal, lifetime.signal])).then(

@@ -18,8 +18,7 @@ import { EnvironmentError } from '../../src/platform/errors.ts';
 import { isSameProcess, startTimeOf } from '../../src/platform/processes.ts';
 import { isAlive } from '../support/agent.ts';
 import { tempFolder } from '../support/temp-folder.ts';
-import { isRoot } from '../support/temporary.ts';
-import { hasTool } from '../support/tools.ts';
+import { hasTool, isRoot } from '../support/tools.ts';
 import { randomBaseId, recordOf, startFakeEnvoy } from './fake-envoy.ts';
 
 const uid = process.getuid?.() ?? 0;
@@ -426,6 +425,7 @@ describe('the state recorder', () => {
       phase: 'serving',
       config: 'abc',
       hasParent: false,
+      told: false,
     } as const;
     const epochs = () => {
       const loaded = loadState(configPath, uid);

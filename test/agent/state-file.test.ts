@@ -16,9 +16,9 @@ import { type AgentState, parseState, type RecordedEpoch } from '../../src/agent
 import { loadState, removeState, saveState, stateFile } from '../../src/agent/state-file.ts';
 import { EnvironmentError } from '../../src/platform/errors.ts';
 import { bootId, pidNamespace } from '../../src/platform/processes.ts';
-import { isRoot, temporaryFolders } from '../support/temporary.ts';
+import { privateFolder } from '../support/temp-folder.ts';
+import { isRoot } from '../support/tools.ts';
 
-const temporary = temporaryFolders();
 const uid = process.getuid?.() ?? 0;
 
 const CONTEXT = { configPath: '/etc/istio/proxy', bootId: 'this-boot', pidNamespace: 'pid:[1]' };
@@ -154,7 +154,7 @@ function asMember([key, value]: readonly unknown[]): string {
 
 describe('the state file', () => {
   async function saved() {
-    const configPath = await temporary();
+    const configPath = await privateFolder();
     const epoch = { ...EPOCH, bootstrapFile: join(configPath, 'envoy-rev3.json') };
     saveState(configPath, { agent: STATE.agent, binary: STATE.binary, epochs: [epoch] });
     return { configPath, epoch };
@@ -181,7 +181,7 @@ describe('the state file', () => {
 
   it('is the same by whatever name the folder goes', async () => {
     const { configPath } = await saved();
-    const link = join(await temporary(), 'proxy');
+    const link = join(await privateFolder(), 'proxy');
     await symlink(configPath, link);
     expect(loadState(link, uid).kind).toBe('good');
   });
@@ -195,7 +195,7 @@ describe('the state file', () => {
   });
 
   it('that cannot be written is an error with the path and the remedy', async () => {
-    const absent = join(await temporary(), 'absent');
+    const absent = join(await privateFolder(), 'absent');
     const save = () => saveState(absent, { agent: STATE.agent, binary: STATE.binary, epochs: [] });
     expect(save).toThrow(EnvironmentError);
     expect(save).toThrow(/absent\/pilot-agent-state\.json.*--configPath/);

@@ -32,7 +32,7 @@ it('shows readiness, epochs, timeline and restarts', () => {
     'epoch 1                                  ░██████████████████████████████▒▒▒▒▒▒▒▒',
     'epoch 2                                                                 ░███████',
     '         5 min       4 min         3 min          2 min         1 min        now',
-    '         ░ initializing  █ serving  ▒ draining  ▚ leaving  · gone',
+    '         ░ initializing  █ serving  ▒ draining  ─ drained  ▚ leaving  · gone',
     '',
     'WHEN      OUTCOME    EPOCH  DURATION  TRIGGER',
     '16:20:19  rejected       3     84 ms  mesh config /etc/istio/config/mesh changed',
@@ -59,7 +59,7 @@ it('does with ASCII where the locale has no more', () => {
     'epoch 1                                  +##############################~~~~~~~~',
     'epoch 2                                                                 +#######',
     '         5 min       4 min         3 min          2 min         1 min        now',
-    '         + initializing  # serving  ~ draining  ! leaving  . gone',
+    '         + initializing  # serving  ~ draining  - drained  ! leaving  . gone',
   ]);
 });
 

@@ -19,7 +19,7 @@ import { type ContentWatchOptions, watchContents } from '../../src/platform/cont
 import { millis } from '../../src/platform/duration.ts';
 import { bundleFixture } from '../support/fixture.ts';
 import { tempFolder } from '../support/temp-folder.ts';
-import { isRoot } from '../support/temporary.ts';
+import { isRoot } from '../support/tools.ts';
 import { until } from '../support/until.ts';
 
 /** A watch that writes down what it is told. The slow look is so slow that only events count, unless a test says otherwise. */

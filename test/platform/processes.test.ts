@@ -15,10 +15,8 @@ import {
   processIds,
   startTimeOf,
 } from '../../src/platform/processes.ts';
-import { temporaryFolders } from '../support/temporary.ts';
+import { privateFolder } from '../support/temp-folder.ts';
 import { until } from '../support/until.ts';
-
-const temporary = temporaryFolders();
 
 async function start(program: string, args: readonly string[] = ['1000']): Promise<ChildProcess> {
   const child = spawn(program, args, { stdio: 'ignore' });
@@ -33,7 +31,7 @@ async function start(program: string, args: readonly string[] = ['1000']): Promi
 
 /** A copy of `sleep` under a name of the test's choice. */
 async function sleeper(name: string): Promise<string> {
-  const path = join(await temporary(), name);
+  const path = join(await privateFolder(), name);
   copyFileSync('/bin/sleep', path);
   return path;
 }

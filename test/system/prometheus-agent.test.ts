@@ -17,9 +17,9 @@ shop_orders_total{kind="book"} 41
 /** A sidecar before an application that has metrics too, and some requests through it. */
 async function sidecar() {
   const application = await startApplication((request, response) => {
-    if (request.url !== '/shop/metrics') return response.end('hello');
-    response.setHeader('content-type', 'text/plain; version=0.0.4');
-    response.end(METRICS);
+    const wanted = request.url === '/shop/metrics';
+    if (wanted) response.setHeader('content-type', 'text/plain; version=0.0.4');
+    response.end(wanted ? METRICS : 'hello');
   });
   const inbound = await freePort();
   const { folder } = await localConfig(inbound, application.port);

@@ -6,6 +6,7 @@ export const PHASE_STYLES: Readonly<Record<Phase, Style>> = {
   initializing: 'yellow',
   serving: 'green',
   draining: 'blue',
+  drained: 'quiet',
   leaving: 'red',
   gone: 'quiet',
 };
@@ -14,6 +15,7 @@ const GLYPHS: Readonly<Record<Phase, { readonly block: string; readonly ascii: s
   initializing: { block: '░', ascii: '+' },
   serving: { block: '█', ascii: '#' },
   draining: { block: '▒', ascii: '~' },
+  drained: { block: '─', ascii: '-' },
   leaving: { block: '▚', ascii: '!' },
   gone: { block: '·', ascii: '.' },
 };

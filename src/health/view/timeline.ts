@@ -5,7 +5,7 @@ import { formatAge, formatDuration } from './format.ts';
 export type Phase = EpochReport['phase'];
 
 /** In the order in which an epoch goes through them. */
-export const PHASES: readonly Phase[] = ['initializing', 'serving', 'draining', 'leaving', 'gone'];
+export const PHASES: readonly Phase[] = ['initializing', 'serving', 'draining', 'drained', 'leaving', 'gone'];
 
 export interface Timeline {
   readonly from: number;
