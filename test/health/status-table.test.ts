@@ -28,7 +28,7 @@ it('shows readiness, epochs, timeline and restarts', () => {
     '    1  draining  32 s  2044  2 m 43 s  9a4e07f3b6c8           14  58.3 MiB',
     '',
     'epoch 0  █████████· signal SIGSEGV ·············································',
-    'epoch 0           ░███████████████████████▒▒▒▒▒▒▒▒▒▒▒▒▒▒· exit status 0 ········',
+    'epoch 0           ░███████████████████████▒▒▒▒▒▒▒───────· exit status 0 ········',
     'epoch 1                                  ░██████████████████████████████▒▒▒▒▒▒▒▒',
     'epoch 2                                                                 ░███████',
     '         5 min       4 min         3 min          2 min         1 min        now',
@@ -55,7 +55,7 @@ it('does with ASCII where the locale has no more', () => {
   );
   expect(lines(text).slice(9, 15)).toEqual([
     'epoch 0  #########. signal SIGSEGV .............................................',
-    'epoch 0           +#######################~~~~~~~~~~~~~~. exit status 0 ........',
+    'epoch 0           +#######################~~~~~~~-------. exit status 0 ........',
     'epoch 1                                  +##############################~~~~~~~~',
     'epoch 2                                                                 +#######',
     '         5 min       4 min         3 min          2 min         1 min        now',

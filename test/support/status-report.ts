@@ -44,6 +44,7 @@ export function busySidecar(now: number): StatusReport {
           initializing: ago(4 * MINUTE + 20 * SECOND),
           serving: ago(4 * MINUTE + 20 * SECOND - 190),
           draining: ago(2 * MINUTE + 41 * SECOND),
+          drained: ago(2 * MINUTE + 13 * SECOND),
           gone: ago(MINUTE + 41 * SECOND),
         },
         config: '5b0f9c1d22ae',

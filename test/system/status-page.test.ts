@@ -39,14 +39,21 @@ describe.runIf(hasTool('chromium'))('the page', () => {
     ]);
     expect(await bars(page)).toEqual([
       'Epoch 0 pid 812: serving, gone',
-      'Epoch 0 pid 1907: initializing, serving, draining, gone',
+      'Epoch 0 pid 1907: initializing, serving, draining, drained, gone',
       'Epoch 1 pid 2044: initializing, serving, draining',
       'Epoch 2 pid 2231: initializing, serving',
     ]);
     expect(await texts('.unseen')).toContain(
       'Epoch 0: initializing for 210 ms, then serving for 8 h 55 m, then gone for 4 m 20 s (signal SIGSEGV)',
     );
-    expect(await texts('.legend li')).toEqual(['initializing', 'serving', 'draining', 'leaving', 'gone']);
+    expect(await texts('.legend li')).toEqual([
+      'initializing',
+      'serving',
+      'draining',
+      'drained',
+      'leaving',
+      'gone',
+    ]);
     expect(await texts('#processes tr')).toEqual([
       '2\tserving\t32 s\t2231\t33 s\tc27d81e90f54\t231\t61.9 MiB',
       '1\tdraining\t32 s\t2044\t2 m 43 s\t9a4e07f3b6c8\t14\t58.3 MiB',

@@ -6,7 +6,7 @@ export const PHASE_STYLES: Readonly<Record<Phase, Style>> = {
   initializing: 'yellow',
   serving: 'green',
   draining: 'blue',
-  drained: 'quiet',
+  drained: 'blue',
   leaving: 'red',
   gone: 'quiet',
 };

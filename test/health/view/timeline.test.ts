@@ -61,7 +61,7 @@ describe('a lane', () => {
   it('is told in words', () => {
     expect(timelineOf(busySidecar(NOW)).lanes.map(({ summary }) => summary)).toEqual([
       'Epoch 0: initializing for 210 ms, then serving for 8 h 55 m, then gone for 4 m 20 s (signal SIGSEGV)',
-      'Epoch 0: initializing for 190 ms, then serving for 1 m 38 s, then draining for 1 m 0 s, then gone for 1 m 41 s (exit status 0)',
+      'Epoch 0: initializing for 190 ms, then serving for 1 m 38 s, then draining for 28 s, then drained for 32 s, then gone for 1 m 41 s (exit status 0)',
       'Epoch 1: initializing for 2.0 s, then serving for 2 m 9 s, then draining for 32 s',
       'Epoch 2: initializing for 1.4 s, then serving for 32 s',
     ]);
