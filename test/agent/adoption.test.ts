@@ -16,7 +16,7 @@ import { sharedMemoryFile } from '../../src/envoy/base-id.ts';
 import { millis } from '../../src/platform/duration.ts';
 import { EnvironmentError } from '../../src/platform/errors.ts';
 import { isSameProcess, startTimeOf } from '../../src/platform/processes.ts';
-import { isAlive } from '../support/agent.ts';
+import { isAlive } from '../support/processes.ts';
 import { tempFolder } from '../support/temp-folder.ts';
 import { hasTool, isRoot } from '../support/tools.ts';
 import { randomBaseId, recordOf, startFakeEnvoy } from './fake-envoy.ts';

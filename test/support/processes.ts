@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 
 /** The command line of a process, without its first word. */
 export function argumentsOf(pid: number): string[] {
@@ -19,4 +19,58 @@ export function credentialsOf(pid: number): Credentials {
     ...new Set(new RegExp(`^${name}:[ \\t]*(.*)$`, 'm').exec(status)?.[1]?.match(/\d+/g)?.map(Number)),
   ];
   return { users: numbers('Uid'), groups: numbers('Gid'), supplementary: numbers('Groups') };
+}
+
+/** Children of a process, from /proc. */
+export function childrenOf(pid: number): number[] {
+  return readdirSync('/proc')
+    .filter((name) => /^\d+$/.test(name))
+    .map(Number)
+    .filter((candidate) => statOf(candidate)?.[1] === String(pid));
+}
+
+/** Whether a process is there and not a zombie. */
+export function isAlive(pid: number): boolean {
+  return (statOf(pid)?.[0] ?? 'Z') !== 'Z';
+}
+
+/** /proc/PID/stat after the name: state, parent, ... */
+function statOf(pid: number): readonly string[] | undefined {
+  try {
+    const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
+    return stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+  } catch {
+    return undefined;
+  }
+}
+
+/** Ends a process and its group, as far as they are still there. */
+export function killGroup(pid: number): void {
+  for (const target of [-pid, pid]) {
+    try {
+      process.kill(target, 'SIGKILL');
+    } catch {
+      // It is gone.
+    }
+  }
+}
+
+export interface EnvoyFacts {
+  readonly pid: number;
+  readonly epoch: number;
+  readonly baseId: number;
+}
+
+/** The Envoys that a process runs now, by their command lines; those that only check a bootstrap left out. */
+export function envoysOf(pid: number): EnvoyFacts[] {
+  return childrenOf(pid).flatMap((child): EnvoyFacts[] => {
+    try {
+      const args = argumentsOf(child);
+      const numberAfter = (flag: string) => Number(args[args.indexOf(flag) + 1]);
+      if (!args.includes('--restart-epoch')) return [];
+      return [{ pid: child, epoch: numberAfter('--restart-epoch'), baseId: numberAfter('--base-id') }];
+    } catch {
+      return [];
+    }
+  });
 }

@@ -1,14 +1,10 @@
-import { chmod, mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { chmod } from 'node:fs/promises';
 import { onTestFinished } from 'vitest';
+import { makeFolder } from './folder.ts';
 
 /** A folder that every user may enter and write, gone when the test is over. */
-export async function tempFolder(): Promise<string> {
-  const folder = await mkdtemp(join(tmpdir(), 'pilot-agent-test-'));
-  await chmod(folder, 0o777);
-  onTestFinished(() => rm(folder, { recursive: true, force: true }));
-  return folder;
+export function tempFolder(): Promise<string> {
+  return makeFolder(onTestFinished);
 }
 
 /** A folder that only its owner may enter, gone when the test is over. */

@@ -1,6 +1,7 @@
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { type App, grpcApp, httpApp, tcpApp } from '../health/app-servers.ts';
-import { type RunningAgent, startAgent } from '../support/agent.ts';
+import { startAgent } from '../support/agent.ts';
+import type { RunningAgent } from '../support/launch.ts';
 import { localConfig } from '../support/local-config.ts';
 import { freePort } from '../support/ports.ts';
 import { until } from '../support/until.ts';

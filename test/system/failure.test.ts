@@ -2,10 +2,11 @@ import { chmod, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
-import { isAlive, startAgent } from '../support/agent.ts';
+import { startAgent } from '../support/agent.ts';
 import { startApplication } from '../support/application.ts';
 import { localConfig } from '../support/local-config.ts';
 import { freePort } from '../support/ports.ts';
+import { isAlive } from '../support/processes.ts';
 import { tempFolder } from '../support/temp-folder.ts';
 import { until } from '../support/until.ts';
 

@@ -1,12 +1,12 @@
-import type { AddressInfo } from 'node:net';
-import { createServer, type Socket } from 'node:net';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { startAgent } from '../support/agent.ts';
 import { startApplication } from '../support/application.ts';
+import { openTcpServer } from '../support/http-application.ts';
 import { http1Load, http2Load, tcpLoad } from '../support/load.ts';
-import { cluster, inboundListener, localConfig, tcpListener } from '../support/local-config.ts';
+import { localConfig } from '../support/local-config.ts';
 import { freePorts } from '../support/ports.ts';
 import { until } from '../support/until.ts';
+import { cluster, inboundListener, tcpListener } from '../support/xds-resources.ts';
 
 const RESTARTS = 20;
 const DRAIN_S = 2;
@@ -16,7 +16,7 @@ describe('hot restarts under load', () => {
     timeout: 240_000,
   }, async () => {
     const application = await startApplication();
-    const echo = await startEcho();
+    const echo = await openTcpServer(onTestFinished, 'echo');
     const [http = 0, tcp = 0] = await freePorts(2);
     const { folder, write } = await localConfig(http, application.port);
     await write('cds.yaml', { resources: [cluster('app', application.port), cluster('echo', echo)] });
@@ -72,18 +72,3 @@ describe('hot restarts under load', () => {
     expect(unready).toBe(0);
   });
 });
-
-async function startEcho(): Promise<number> {
-  const open = new Set<Socket>();
-  const server = createServer((socket) => {
-    open.add(socket);
-    socket.on('error', () => {});
-    socket.pipe(socket);
-  });
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  onTestFinished(() => {
-    for (const socket of open) socket.destroy();
-    server.close();
-  });
-  return (server.address() as AddressInfo).port;
-}

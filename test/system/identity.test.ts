@@ -1,11 +1,11 @@
 import { readFile } from 'node:fs/promises';
 import { describe, expect, it } from 'vitest';
 import { findEnvoy } from '../../src/envoy/binary.ts';
-import { childrenOf, PILOT_AGENT } from '../support/agent.ts';
+import { PILOT_AGENT } from '../support/agent.ts';
 import { type Child, startChild } from '../support/child.ts';
 import { localConfig } from '../support/local-config.ts';
 import { type Pod, startPod } from '../support/pod.ts';
-import { argumentsOf } from '../support/processes.ts';
+import { argumentsOf, childrenOf } from '../support/processes.ts';
 import { tempFolder } from '../support/temp-folder.ts';
 import { isRoot } from '../support/tools.ts';
 import { until } from '../support/until.ts';

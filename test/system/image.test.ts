@@ -4,9 +4,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { execa } from 'execa';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { childrenOf } from '../support/agent.ts';
 import { buildImage, type Image } from '../support/image.ts';
 import { type NetNamespace, netNamespace } from '../support/net-namespace.ts';
+import { childrenOf } from '../support/processes.ts';
 import { hasTool, isRoot } from '../support/tools.ts';
 import { until } from '../support/until.ts';
 

@@ -1,10 +1,10 @@
 import { copyFile, readdir, readFile, stat } from 'node:fs/promises';
 import { describe, expect, it } from 'vitest';
 import { findEnvoy } from '../../src/envoy/binary.ts';
-import { childrenOf, PILOT_AGENT } from '../support/agent.ts';
+import { PILOT_AGENT } from '../support/agent.ts';
 import { startChild } from '../support/child.ts';
 import { startPod } from '../support/pod.ts';
-import { argumentsOf, credentialsOf } from '../support/processes.ts';
+import { argumentsOf, childrenOf, credentialsOf } from '../support/processes.ts';
 import { isRoot } from '../support/tools.ts';
 import { until } from '../support/until.ts';
 

@@ -1,10 +1,12 @@
 import { existsSync, readdirSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
-import { isAlive, type RunningAgent, startAgent } from '../support/agent.ts';
+import { startAgent } from '../support/agent.ts';
 import { startApplication } from '../support/application.ts';
+import type { RunningAgent } from '../support/launch.ts';
 import { http1Load } from '../support/load.ts';
 import { localConfig } from '../support/local-config.ts';
 import { freePort } from '../support/ports.ts';
+import { isAlive } from '../support/processes.ts';
 import { until } from '../support/until.ts';
 
 async function sidecar(args: readonly string[] = [], handler?: Parameters<typeof startApplication>[0]) {

@@ -1,9 +1,10 @@
 import { describe, expect, it } from 'vitest';
 import { startAgent } from '../support/agent.ts';
 import { startApplication } from '../support/application.ts';
-import { inboundListener, localConfig } from '../support/local-config.ts';
+import { localConfig } from '../support/local-config.ts';
 import { freePort } from '../support/ports.ts';
 import { until } from '../support/until.ts';
+import { inboundListener } from '../support/xds-resources.ts';
 
 describe('a sidecar from local files', () => {
   it('carries traffic to its application, and answers readiness on both ports', async () => {
