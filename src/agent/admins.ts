@@ -14,6 +14,8 @@ export interface Admins {
   port(which: Which): number;
   /** Gives an epoch that is about to start a free port instead. */
   useSpare(which: Which): Promise<void>;
+  /** Where the admin of an epoch is that an agent before this one started. */
+  adopt(which: Which, port: number): void;
   isSpare(which: Which): boolean;
 }
 
@@ -26,6 +28,9 @@ export function createAdmins(host: string, regularPort: number): Admins {
     of: (which) => envoyAdmin(host, port(which)),
     useSpare: async (which) => {
       spares.set(name(which), await freePort(host));
+    },
+    adopt: (which, adoptedPort) => {
+      if (adoptedPort !== regularPort) spares.set(name(which), adoptedPort);
     },
     isSpare: (which) => spares.has(name(which)),
   };

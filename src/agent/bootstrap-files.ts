@@ -14,6 +14,8 @@ export interface BootstrapFiles {
    * @throws EnvironmentError naming the path and the remedy
    */
   write(epoch: number, bootstrap: BootstrapText, adminPort?: number): Promise<string>;
+  /** Takes over the file of an epoch that an agent before this one wrote. */
+  adopt(epoch: number, file: string): void;
   path(epoch: number): string;
   /** Epochs that have a file. */
   epochs(): readonly number[];
@@ -41,6 +43,7 @@ export function createBootstrapFiles(configPath: string): BootstrapFiles {
       await writeConfigFile(file, configPath, text, MODE);
       return file;
     },
+    adopt: (epoch, file) => void written.set(epoch, file),
     path,
     epochs: () => [...written.keys()],
     remove,

@@ -8,6 +8,8 @@ export interface EditionStore {
   derive(): Promise<Edition>;
   remember(edition: Edition): void;
   get(name: string): Edition | undefined;
+  /** The last one that was derived: for epochs of an agent before this one, of which only the name is known. */
+  latest(): Edition;
   /** Forgets what no epoch can ask for any more. */
   keepOnly(state: SupervisorState): void;
 }
@@ -19,11 +21,13 @@ export function createEditionStore(
 ): EditionStore {
   const known = new Map<string, Edition>([[first.name, first]]);
   let fresh: Edition | undefined = first;
+  let latest = first;
   const said = new Set<string>();
   return {
     derive: async () => {
       const edition = fresh ?? (await deriveAgain());
       fresh = undefined;
+      latest = edition;
       for (const warning of edition.warnings) {
         if (!said.has(warning)) log.warn(warning);
         said.add(warning);
@@ -34,6 +38,7 @@ export function createEditionStore(
       known.set(edition.name, edition);
     },
     get: (name) => known.get(name),
+    latest: () => latest,
     keepOnly: ({ epochs, attempt, lastGood }) => {
       // While one is being prepared nobody knows its name yet.
       if (attempt?.kind === 'preparing') return;

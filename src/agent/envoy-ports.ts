@@ -44,7 +44,7 @@ export function createEnvoyPorts(context: EnvoyPortsContext): EnvoyPorts {
   const activeAdmin = () => admins.of(activeEpoch(state()) ?? { family: 0, number: 0 });
   const drainOptions = (): DrainOptions | undefined => {
     const active = activeEpoch(state());
-    const edition = active === undefined ? undefined : editions.get(active.config);
+    const edition = active === undefined ? undefined : (editions.get(active.config) ?? editions.latest());
     return edition === undefined ? undefined : drainOptionsOf(edition);
   };
   return {
@@ -94,7 +94,7 @@ export function createEnvoyPorts(context: EnvoyPortsContext): EnvoyPorts {
     },
     retire: async (key, envoy, signal) => {
       const epoch = state().epochs.find((candidate) => candidate.key === key);
-      const edition = epoch === undefined ? undefined : editions.get(epoch.config);
+      const edition = epoch === undefined ? undefined : (editions.get(epoch.config) ?? editions.latest());
       if (epoch !== undefined && edition !== undefined) {
         const { parentShutdownDuration } = edition.config;
         await retire(admins.of(epoch), drainOptionsOf(edition, parentShutdownDuration), log, signal);

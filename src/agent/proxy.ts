@@ -23,8 +23,11 @@ import { type Pod, readPod } from './node.ts';
 import { giveUpRoot } from './privileges.ts';
 import { createReadiness, type LastRestart } from './readiness.ts';
 import { startServers } from './servers.ts';
+import { canonicalFile } from './state-file.ts';
+import { createStateRecorder } from './state-recorder.ts';
 import { createStatusRecorder } from './status.ts';
 import { createSupervisor, type Supervisor } from './supervisor.ts';
+import { takeOver } from './takeover.ts';
 import { createTriggers, type Triggers } from './triggers.ts';
 
 const TERM_GRACE = millis(3_000);
@@ -68,10 +71,6 @@ async function supervise({ loaded, reload, env, log }: ProxyInput, onClose: OnCl
   onClose(() => workplace.close());
   const config: AgentConfig = { ...loaded.config, localConfig: workplace.localConfig };
 
-  const families = createFamilies(config.baseId, process.getuid?.() ?? 0);
-  onClose(() => families.removeAll());
-  const bootstraps = createBootstrapFiles(config.configPath);
-  onClose(() => bootstraps.removeAll());
   const missingSecrets = await prepareSecrets(config, log, onClose);
   const first = await deriveEdition(config, pod, env);
   const { identity } = first;
@@ -84,6 +83,15 @@ async function supervise({ loaded, reload, env, log }: ProxyInput, onClose: OnCl
     log,
   );
   const admins = createAdmins(identity.localhost, config.proxyAdminPort);
+  const heritage = await takeOver(config, identity.localhost, log, onClose);
+  const families = createFamilies(heritage.baseId ?? config.baseId, process.getuid?.() ?? 0);
+  onClose(() => families.removeAll());
+  const bootstraps = createBootstrapFiles(config.configPath);
+  onClose(() => bootstraps.removeAll());
+  for (const { epoch, bootstrapFile, adminPort } of heritage.epochs) {
+    bootstraps.adopt(epoch, bootstrapFile);
+    if (adminPort !== undefined) admins.adopt({ family: 0, number: epoch }, adminPort);
+  }
   const metrics = createAgentMetrics(buildInfo.version, () => millis(performance.now()));
 
   const ports = createEnvoyPorts({
@@ -115,10 +123,20 @@ async function supervise({ loaded, reload, env, log }: ProxyInput, onClose: OnCl
     readiness,
     counted: { except: new Set([config.proxyAdminPort]) },
   });
+  const heirs = createStateRecorder({
+    configPath: config.configPath,
+    binary: workplace.binary,
+    log,
+    pid: (key) => supervisor.pid(key),
+    baseId: families.baseId,
+    adminPort: admins.port,
+    bootstrapFile: (number) => canonicalFile(bootstraps.path(number)),
+  });
+  onClose(() => heirs.remove());
   const supervisor: Supervisor = createSupervisor({
     ...ports,
     rules: rulesOf(config),
-    adopted: new Map(),
+    adopted: heritage.processes,
     log,
     record: (effect) => {
       triggers.settle(effect);
@@ -129,11 +147,13 @@ async function supervise({ loaded, reload, env, log }: ProxyInput, onClose: OnCl
     observe: (taken) => {
       status.observe(taken);
       editions.keepOnly(taken.after);
+      heirs.record(taken.after.epochs);
       if (taken.before.crashes < taken.after.crashes) metrics.countEnvoyRestart();
       metrics.setDraining(taken.after.drainAsked || taken.after.lifecycle.kind === 'draining');
     },
     onProcess: (key, { pid }, { family }) => {
       status.identify(key, { pid, baseId: families.baseId(family), startedAt: Date.now() });
+      heirs.record(supervisor.state().epochs);
     },
   });
   const triggers: Triggers = createTriggers(supervisor.dispatch);
@@ -162,8 +182,10 @@ async function supervise({ loaded, reload, env, log }: ProxyInput, onClose: OnCl
   attachToProcess(supervisor, triggers, log, () => {
     bootstraps.removeAll();
     families.removeAll();
+    heirs.remove();
   });
-  supervisor.dispatch({ kind: 'start' });
+  supervisor.dispatch({ kind: 'start', adopted: heritage.adopted });
+  for (const [key, { pid }] of heritage.processes) status.identify(key, { pid, baseId: families.baseId(0) });
   return supervisor.ended;
 }
 

@@ -127,7 +127,6 @@ export function createSupervisor(ports: SupervisorPorts): Supervisor {
   const spawn = async (effect: EffectOf<'spawn'>): Promise<void> => {
     const { key } = effect;
     const envoy = ports.spawn(effect);
-    ports.onProcess(key, envoy, effect);
     const gone = new AbortController();
     background(
       ports.untilLive(effect, envoy, AbortSignal.any([gone.signal, lifetime.signal])).then(
@@ -135,7 +134,9 @@ export function createSupervisor(ports: SupervisorPorts): Supervisor {
         () => {},
       ),
     );
-    await follow(key, envoy);
+    const followed = follow(key, envoy);
+    ports.onProcess(key, envoy, effect);
+    await followed;
     gone.abort();
   };
 

@@ -1,5 +1,7 @@
 import { randomInt } from 'node:crypto';
-import { lstatSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, lstatSync, readFileSync, rmSync } from 'node:fs';
+import { processArgs, processIds } from '../platform/processes.ts';
+import { readEnvoyArgv } from './read-argv.ts';
 
 /** Envoy's shared memory for hot restart, of the family of epochs with this base id (envoy-hot-restart.md). */
 export function sharedMemoryFile(baseId: number): string {
@@ -16,8 +18,17 @@ const MAX_BASE_ID = 200_000_000;
 export function chooseBaseId(uid: number): number {
   const taken = baseIdsInUse();
   for (let candidate = 0; ; candidate = randomInt(1, MAX_BASE_ID)) {
-    if (!taken.has(candidate) && mayReplace(sharedMemoryFile(candidate), uid)) return candidate;
+    const file = sharedMemoryFile(candidate);
+    if (taken.has(candidate) || !mayReplace(file, uid)) continue;
+    // An Envoy of another network namespace shows no socket here, but the shared memory may be the same.
+    if (!existsSync(file) || !baseIdsOfProcesses().has(candidate)) return candidate;
   }
+}
+
+/** Base ids of every Envoy whose command line can be seen. */
+function baseIdsOfProcesses(): ReadonlySet<number> {
+  const argvs = processIds().map((pid) => readEnvoyArgv(processArgs(pid) ?? []));
+  return new Set(argvs.flatMap((argv) => (argv === undefined ? [] : [argv.baseId])));
 }
 
 /** Removes the shared memory of a family that has ended. Best effort: it may be gone, or another user's. */

@@ -2,9 +2,10 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { findEnvoy } from '../../src/envoy/binary.ts';
-import { childrenOf, PILOT_AGENT } from '../support/agent.ts';
+import { PILOT_AGENT } from '../support/agent.ts';
 import { localConfig } from '../support/local-config.ts';
 import { freePorts } from '../support/ports.ts';
+import { childrenOf } from '../support/processes.ts';
 import { tempFolder } from '../support/temp-folder.ts';
 import { until } from '../support/until.ts';
 

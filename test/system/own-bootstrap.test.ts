@@ -3,9 +3,10 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { startAgent } from '../support/agent.ts';
 import { startApplication } from '../support/application.ts';
-import { inboundListener, localConfig } from '../support/local-config.ts';
+import { localConfig } from '../support/local-config.ts';
 import { freePort } from '../support/ports.ts';
 import { tempFolder } from '../support/temp-folder.ts';
+import { inboundListener } from '../support/xds-resources.ts';
 
 async function fileWith(name: string, text: string): Promise<string> {
   const path = join(await tempFolder(), name);
