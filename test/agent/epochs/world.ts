@@ -81,8 +81,12 @@ export function createWorld(
           !(effect.signal === 'SIGTERM' && epoch?.phase === 'initializing' && epoch.hasParent),
           'SIGTERM went to an initializing child',
         );
+        // When all are killed at once there is no child left to want anything.
+        const killsAll = before.lifecycle.kind === 'ended' || before.lifecycle.kind === 'stopping';
         check(
-          before.lifecycle.kind === 'ended' || epoch?.told !== false || !hasServingChild(before, epoch),
+          (killsAll && effect.signal === 'SIGKILL') ||
+            epoch?.told !== false ||
+            !hasServingChild(state, epoch),
           'an epoch was ended whose child will want to tell it to leave',
         );
         drop((event) => (event.kind === 'live' || event.kind === 'exited') && event.key === effect.key);
