@@ -176,8 +176,8 @@ function otherAgent(loaded: LoadedState, envoys: readonly FoundEnvoy[], uid: num
   }
   // Without a state that can be trusted: an Envoy whose agent is dead is a child of init, or of another ancestor of ours.
   const ancestors = ancestorsOf(process.pid);
-  const parents = new Set(envoys.map(({ parentPid }) => parentPid));
-  return [...parents].find((parent) => !ancestors.has(parent) && isAgent(parent, uid));
+  const starters = new Set(envoys.map(({ starterPid }) => starterPid));
+  return [...starters].find((starter) => !ancestors.has(starter) && isAgent(starter, uid));
 }
 
 function isAgent(pid: number, uid: number): boolean {

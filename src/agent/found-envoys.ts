@@ -1,6 +1,7 @@
 import { readdirSync } from 'node:fs';
 import { basename, dirname, isAbsolute, resolve } from 'node:path';
 import { hasHotRestartSocket } from '../envoy/base-id.ts';
+import { starterOf } from '../envoy/held-process.ts';
 import { readEnvoyArgv } from '../envoy/read-argv.ts';
 import {
   netNamespace,
@@ -15,7 +16,8 @@ import { canonicalFile, canonicalFolder } from './state-file.ts';
 export interface FoundEnvoy {
   readonly pid: number;
   readonly startTime: number;
-  readonly parentPid: number;
+  /** Who started it, if that still lives; else who has taken its orphans. */
+  readonly starterPid: number;
   readonly epoch: number;
   readonly baseId: number;
   /** Absolute and without symbolic links before its last part. */
@@ -63,7 +65,14 @@ export function describe(identity: ProcessIdentity, folder: string): FoundEnvoy 
   if (dirname(bootstrapFile) !== folder || !basename(bootstrapFile).startsWith(BOOTSTRAP_PREFIX))
     return undefined;
   const { pid, startTime, parentPid } = identity;
-  return { pid, startTime, parentPid, epoch: argv.epoch, baseId: argv.baseId, bootstrapFile };
+  return {
+    pid,
+    startTime,
+    starterPid: starterOf(parentPid),
+    epoch: argv.epoch,
+    baseId: argv.baseId,
+    bootstrapFile,
+  };
 }
 
 function strangeness(identity: ProcessIdentity, found: FoundEnvoy, uid: number): string | undefined {

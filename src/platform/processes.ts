@@ -78,6 +78,14 @@ export function processIds(): readonly number[] {
     .map(Number);
 }
 
+/** Pids of the children of a process; none when it is gone. */
+export function childrenOf(pid: number): readonly number[] {
+  const text = ifReadable(() => readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8'));
+  if (text !== undefined) return (text.match(/\d+/g) ?? []).map(Number);
+  // A kernel without CONFIG_PROC_CHILDREN.
+  return processIds().filter((candidate) => readStat(candidate)?.parentPid === pid);
+}
+
 /** Names this boot of the machine: start times repeat after the next. */
 export function bootId(): string | undefined {
   return ifReadable(() => readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim());

@@ -89,7 +89,7 @@ describe('findAdoptable', () => {
       const startTime = (startTimeOf(pid) ?? 0) + more;
       const bootstrapFile = join(configPath, 'envoy-rev0.json');
       const recorded = recordOf(
-        { pid, startTime, parentPid: 0, epoch: 0, baseId: 0, bootstrapFile },
+        { pid, startTime, starterPid: 0, epoch: 0, baseId: 0, bootstrapFile },
         'serving',
       );
       const plan = await findAdoptable(stateOf(configPath, [recorded]), options(configPath));
@@ -295,7 +295,7 @@ describe('choose', () => {
     envoy: {
       pid: 100 + epoch,
       startTime: epoch,
-      parentPid: 1,
+      starterPid: 1,
       epoch,
       baseId,
       bootstrapFile: `/x/envoy-rev${epoch}.json`,

@@ -58,7 +58,7 @@ export async function startFakeEnvoy(options: FakeEnvoyOptions): Promise<FakeEnv
   await once(child.stdout, 'data');
   const pid = child.pid ?? 0;
   const startTime = startTimeOf(pid) ?? 0;
-  const found = { pid, startTime, parentPid: process.pid, epoch, baseId, bootstrapFile };
+  const found = { pid, startTime, starterPid: process.pid, epoch, baseId, bootstrapFile };
   return { child, found, recorded: recordOf(found, 'serving') };
 }
 
