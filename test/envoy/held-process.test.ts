@@ -19,12 +19,14 @@ function start(binary: string, ...args: readonly string[]): EnvoyProcess {
 }
 
 describe('a held Envoy', () => {
-  it('is known by its own pid at once, and by who started it', () => {
-    const { pid = 0 } = start('/bin/sleep', '1000', '', 'a b');
-    const identity = processIdentity(pid);
-    expect(identity?.args).toEqual(['/bin/sleep', '1000', '', 'a b']);
-    expect(identity?.parentPid).not.toBe(process.pid);
-    expect(starterOf(identity?.parentPid ?? 0)).toBe(process.pid);
+  it('is known by its own pid at once, and by who started it', async () => {
+    const args = ['-e', 'setInterval(() => {}, 1e6)', '', 'a b', "it's $1"];
+    const { pid = 0 } = start(process.execPath, ...args);
+    const holder = processIdentity(pid)?.parentPid ?? 0;
+    expect(holder).not.toBe(process.pid);
+    expect(starterOf(holder)).toBe(process.pid);
+    await until('it runs', () => processIdentity(pid)?.args[0] === process.execPath);
+    expect(processIdentity(pid)?.args).toEqual([process.execPath, ...args]);
   });
 
   it.each([
