@@ -1,6 +1,7 @@
 /** What the supervisor does to Envoy: bootstraps, processes, drains. One object for one agent. */
 import { connect } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
+import { startHeldEnvoy } from '../envoy/held-process.ts';
 import { startEnvoy } from '../envoy/process.ts';
 import { validateBootstrap } from '../envoy/validate.ts';
 import { type Millis, millis } from '../platform/duration.ts';
@@ -76,7 +77,9 @@ export function createEnvoyPorts(context: EnvoyPortsContext): EnvoyPorts {
         env,
       );
       log.info(`Envoy command: ${JSON.stringify(command.args)}`);
-      return startEnvoy(binary, command.args, command.env);
+      // As PID 1, or with --noAdopt, nobody will take over from this agent: Envoy goes with it, by the kernel's word.
+      const start = edition.config.noAdopt || process.pid === 1 ? startEnvoy : startHeldEnvoy;
+      return start(binary, command.args, command.env);
     },
     untilLive: ({ number, family }, _envoy, signal) =>
       untilLive(admins.of({ number, family }), { epoch: number, baseId: families.baseId(family) }, signal),

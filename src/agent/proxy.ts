@@ -29,6 +29,7 @@ import { createStatusRecorder } from './status.ts';
 import { createSupervisor, type Supervisor } from './supervisor.ts';
 import { takeOver } from './takeover.ts';
 import { createTriggers, type Triggers } from './triggers.ts';
+import { watchInputs } from './watch-inputs.ts';
 
 const TERM_GRACE = millis(3_000);
 const STEADY_AFTER = millis(60_000);
@@ -143,6 +144,7 @@ async function supervise({ loaded, reload, env, log }: ProxyInput, onClose: OnCl
       if (effect.triggers.length === 0) return;
       metrics.countHotRestart(effect.outcome);
       lastRestart = effect;
+      inputs.refresh();
     },
     observe: (taken) => {
       status.observe(taken);
@@ -179,6 +181,16 @@ async function supervise({ loaded, reload, env, log }: ProxyInput, onClose: OnCl
     });
     onClose(() => watcher.close());
   }
+  if (config.watchBinary && workplace.binary !== binary) {
+    log.warn(
+      `--watchBinary has no effect: user ${config.proxyUid} cannot reach ${binary}, and Envoy runs from a copy`,
+    );
+  }
+  const inputs = watchInputs(
+    { binary: config.watchBinary && workplace.binary === binary ? binary : undefined, editions, triggers },
+    log,
+  );
+  onClose(() => inputs.close());
   attachToProcess(supervisor, triggers, log, () => {
     bootstraps.removeAll();
     families.removeAll();

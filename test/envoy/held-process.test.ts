@@ -7,8 +7,8 @@ import { describe, expect, it, onTestFinished } from 'vitest';
 import { starterOf, startHeldEnvoy } from '../../src/envoy/held-process.ts';
 import type { EnvoyProcess } from '../../src/envoy/process.ts';
 import { childrenOf, processIdentity } from '../../src/platform/processes.ts';
-import { isAlive } from '../support/agent.ts';
 import { bundleFixture } from '../support/fixture.ts';
+import { isAlive } from '../support/processes.ts';
 import { tempFolder } from '../support/temp-folder.ts';
 import { until } from '../support/until.ts';
 

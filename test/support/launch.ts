@@ -7,7 +7,7 @@ import { findEnvoy } from '../../src/envoy/binary.ts';
 import { makeFolder } from './folder.ts';
 import type { OnClose } from './on-close.ts';
 import { freePorts } from './ports.ts';
-import { childrenOf, killGroup } from './processes.ts';
+import { childrenOf, killGroup, programsOf } from './processes.ts';
 import { until } from './until.ts';
 
 export interface LaunchOptions {
@@ -101,11 +101,11 @@ export async function launchAgent(
   for (const stream of [child.stdout, child.stderr]) stream.on('data', (chunk) => (output += chunk));
   const exited = exitOf(child);
   const pid = child.pid ?? 0;
-  const envoys = () => childrenOf(pid);
+  const envoys = () => programsOf(pid);
   const sharedMemory = () => baseIdsIn(output).concat(baseId).map(sharedMemoryFile);
   onClose(async () => {
     child.kill('SIGSTOP'); // so that it starts no Envoy after they were counted
-    const left = envoys();
+    const left = [...childrenOf(pid), ...envoys()];
     child.kill('SIGKILL');
     for (const envoyPid of left) killGroup(envoyPid);
     await exited;

@@ -29,6 +29,19 @@ export function childrenOf(pid: number): number[] {
     .filter((candidate) => statOf(candidate)?.[1] === String(pid));
 }
 
+/** What a process runs: its children, and in the place of a holder (src/envoy/held-process.ts) what that one holds. */
+export function programsOf(pid: number): number[] {
+  return childrenOf(pid).flatMap((child) => (isHolder(child) ? childrenOf(child) : [child]));
+}
+
+function isHolder(pid: number): boolean {
+  try {
+    return argumentsOf(pid)[2] === 'pilot-agent-holder';
+  } catch {
+    return false;
+  }
+}
+
 /** Whether a process is there and not a zombie. */
 export function isAlive(pid: number): boolean {
   return (statOf(pid)?.[0] ?? 'Z') !== 'Z';
@@ -63,7 +76,7 @@ export interface EnvoyFacts {
 
 /** The Envoys that a process runs now, by their command lines; those that only check a bootstrap left out. */
 export function envoysOf(pid: number): EnvoyFacts[] {
-  return childrenOf(pid).flatMap((child): EnvoyFacts[] => {
+  return programsOf(pid).flatMap((child): EnvoyFacts[] => {
     try {
       const args = argumentsOf(child);
       const numberAfter = (flag: string) => Number(args[args.indexOf(flag) + 1]);

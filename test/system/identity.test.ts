@@ -5,7 +5,7 @@ import { PILOT_AGENT } from '../support/agent.ts';
 import { type Child, startChild } from '../support/child.ts';
 import { localConfig } from '../support/local-config.ts';
 import { type Pod, startPod } from '../support/pod.ts';
-import { argumentsOf, childrenOf } from '../support/processes.ts';
+import { argumentsOf, programsOf } from '../support/processes.ts';
 import { tempFolder } from '../support/temp-folder.ts';
 import { isRoot } from '../support/tools.ts';
 import { until } from '../support/until.ts';
@@ -44,7 +44,7 @@ interface Bootstrap {
 
 const SUFFIX = 'web-0.shop~shop.svc.cluster.local';
 const versionOf = ({ pid }: Child) => {
-  const args = argumentsOf(childrenOf(pid)[0] ?? 0);
+  const args = argumentsOf(programsOf(pid)[0] ?? 0);
   return args[args.indexOf('--local-address-ip-version') + 1];
 };
 

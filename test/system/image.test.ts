@@ -6,7 +6,7 @@ import { execa } from 'execa';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { buildImage, type Image } from '../support/image.ts';
 import { type NetNamespace, netNamespace } from '../support/net-namespace.ts';
-import { childrenOf } from '../support/processes.ts';
+import { childrenOf, programsOf } from '../support/processes.ts';
 import { hasTool, isRoot } from '../support/tools.ts';
 import { until } from '../support/until.ts';
 
@@ -97,7 +97,7 @@ describe.runIf(isRoot && hasTool('buildah') && hasTool('debootstrap'))('the imag
 
     const tini = init() ?? 0;
     const [agent = 0] = childrenOf(tini);
-    const envoy = await until('Envoy runs', () => childrenOf(agent).find((pid) => program(pid) === 'envoy'));
+    const envoy = await until('Envoy runs', () => programsOf(agent).find((pid) => program(pid) === 'envoy'));
     expect([tini, agent, envoy].map(program)).toEqual(['tini', 'node', 'envoy']);
     for (const pid of [tini, agent, envoy]) expect(ids(pid)).toEqual(['1337', '1337', '1337', '1337']);
 

@@ -5,7 +5,7 @@ import { findEnvoy } from '../../src/envoy/binary.ts';
 import { PILOT_AGENT } from '../support/agent.ts';
 import { localConfig } from '../support/local-config.ts';
 import { freePorts } from '../support/ports.ts';
-import { childrenOf } from '../support/processes.ts';
+import { programsOf } from '../support/processes.ts';
 import { tempFolder } from '../support/temp-folder.ts';
 import { until } from '../support/until.ts';
 
@@ -36,7 +36,7 @@ async function talkative(args: readonly string[]) {
   const exited = once(child, 'close');
   onTestFinished(async () => {
     child.kill('SIGSTOP');
-    for (const pid of [...childrenOf(child.pid ?? 0), child.pid ?? 0]) {
+    for (const pid of [...programsOf(child.pid ?? 0), child.pid ?? 0]) {
       if (child.exitCode === null) process.kill(pid, 'SIGKILL');
     }
     child.stdout.destroy();

@@ -4,7 +4,7 @@ import { findEnvoy } from '../../src/envoy/binary.ts';
 import { PILOT_AGENT } from '../support/agent.ts';
 import { startChild } from '../support/child.ts';
 import { startPod } from '../support/pod.ts';
-import { argumentsOf, childrenOf, credentialsOf } from '../support/processes.ts';
+import { argumentsOf, credentialsOf, programsOf } from '../support/processes.ts';
 import { isRoot } from '../support/tools.ts';
 import { until } from '../support/until.ts';
 
@@ -72,7 +72,7 @@ describe.runIf(isRoot)('the command line that Istio 1.5 injects', () => {
       env: { PATH: process.env['PATH'] ?? '', ...ENVIRONMENT },
     });
     const [pid = 0] = await until('Envoy runs', () => {
-      const children = childrenOf(agent.pid);
+      const children = programsOf(agent.pid);
       return children.length === 1 && argumentsOf(children[0] ?? 0)[0] === '-c' && children;
     });
     expect(argumentsOf(pid)).toEqual([
