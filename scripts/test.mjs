@@ -10,6 +10,7 @@ import { loadTs, root } from './load-ts.mjs';
 
 /** Program -> the Debian package it comes from. Suites that need one describe nothing without it. */
 const TOOLS = {
+  chromium: 'chromium',
   curl: 'curl',
   promtool: 'prometheus',
   prometheus: 'prometheus',
