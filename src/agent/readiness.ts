@@ -35,8 +35,13 @@ export function createReadiness(options: ReadinessOptions): () => Promise<Readin
     MAX_AGE,
     () => performance.now(),
   );
+  /** Envoy may have closed its admin while it was being asked. */
+  const asked = async (): Promise<Readiness> => {
+    const said = await ask();
+    return (said.ready ? undefined : knownReadiness(options.state())) ?? addNotes(said, options);
+  };
   return async () => {
-    const readiness = knownReadiness(options.state()) ?? addNotes(await ask(), options);
+    const readiness = knownReadiness(options.state()) ?? (await asked());
     options.onAnswer(readiness.ready);
     return readiness;
   };
@@ -76,9 +81,14 @@ export function knownReadiness(state: SupervisorState): Readiness | undefined {
   }
   if (state.drainAsked) return { ready: false, reason: 'draining: POST /drain' };
   if (state.epochs.length === 0) return { ready: false, reason: 'Envoy is being started' };
-  // Between the moments when the parent closes its admin and the child is LIVE the parent serves, and nobody can be asked (trap 6).
-  if (activeEpoch(state) !== undefined && state.attempt?.kind === 'starting') {
-    return { ready: true, note: `hot restart to epoch ${state.attempt.number} is under way` };
+  return activeEpoch(state) === undefined ? undefined : readyUnasked(state);
+}
+
+/** The epoch that serves cannot be asked: it closes its admin when its child starts, and opens it no more (traps 2 and 6). */
+function readyUnasked({ attempt, repairs }: SupervisorState): Readiness | undefined {
+  if (attempt?.kind === 'starting') {
+    return { ready: true, note: `hot restart to epoch ${attempt.number} is under way` };
   }
-  return undefined;
+  const closed = repairs > 0 || (attempt?.kind === 'undoing' && !attempt.hangs);
+  return closed ? { ready: true, note: "Envoy's admin is closed until the next hot restart" } : undefined;
 }

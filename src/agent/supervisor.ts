@@ -4,6 +4,7 @@ import { describeExit, type EnvoyProcess, exitCodeOf } from '../envoy/process.ts
 import { toError } from '../platform/errors.ts';
 import type { Logger } from '../platform/logger.ts';
 import {
+  type AdminState,
   type Effect,
   type Epoch,
   type Exit,
@@ -27,7 +28,7 @@ export interface SupervisorPorts {
   spawn(effect: EffectOf<'spawn'>): EnvoyProcess;
   /** Settles when this Envoy is LIVE; rejects only when `signal` aborts. */
   untilLive(effect: EffectOf<'spawn'>, envoy: EnvoyProcess, signal: AbortSignal): Promise<void>;
-  undo(effect: EffectOf<'undo'>): Promise<{ readonly freed: boolean; readonly adminOpen: boolean }>;
+  undo(effect: EffectOf<'undo'>): Promise<{ readonly freed: boolean; readonly admin: AdminState }>;
   /** Drains and waits; answers with why the drain is over. */
   drain(effect: EffectOf<'drain'>, signal: AbortSignal): Promise<string>;
   drainAndStay(): Promise<void>;

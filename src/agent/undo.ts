@@ -1,7 +1,9 @@
 import type { EnvoyAdmin } from '../envoy/admin.ts';
 import { freeHotRestartFlag } from '../envoy/hot-restart-flag.ts';
 import { millis } from '../platform/duration.ts';
+import { toError } from '../platform/errors.ts';
 import type { Logger } from '../platform/logger.ts';
+import type { AdminState } from './epochs/state.ts';
 
 const ADMIN_DEADLINE = millis(1_000);
 
@@ -9,8 +11,8 @@ const ADMIN_DEADLINE = millis(1_000);
 export interface Aftermath {
   /** Whether the next hot restart of the family can work. */
   readonly freed: boolean;
-  /** Whether the parent's admin still answers; the child may have had it closed (trap 2). */
-  readonly adminOpen: boolean;
+  /** Of the parent; the child may have had it closed (trap 2). */
+  readonly admin: AdminState;
 }
 
 /** Undoes what a child that ended before it was LIVE leaves behind (envoy-hot-restart.md, traps 1 and 2). Must run after its end. */
@@ -28,9 +30,14 @@ export async function undoFailedChild(baseId: number, admin: EnvoyAdmin, log: Lo
       break;
     case 'was-free':
   }
-  const adminOpen = await admin.get('/server_info', ADMIN_DEADLINE).then(
-    ({ status }) => status === 200,
-    () => false,
-  );
-  return { freed: result.kind !== 'impossible', adminOpen };
+  return { freed: result.kind !== 'impossible', admin: await lookAt(admin) };
+}
+
+async function lookAt(admin: EnvoyAdmin): Promise<AdminState> {
+  try {
+    await admin.get('/server_info', ADMIN_DEADLINE);
+    return 'open';
+  } catch (thrown) {
+    return toError(thrown).name === 'TimeoutError' ? 'hangs' : 'closed';
+  }
 }

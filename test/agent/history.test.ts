@@ -290,7 +290,7 @@ it('whatever happens, tells of every process once and of every trigger with an o
         else if (move === 'undone') {
           const { attempt } = world.state();
           if (attempt?.kind === 'undoing')
-            world.dispatch({ kind: 'undone', id: attempt.id, freed: true, adminOpen: true });
+            world.dispatch({ kind: 'undone', id: attempt.id, freed: true, admin: 'open' });
         } else world[move]();
         for (const { key } of world.state().epochs) seen.add(key);
         const { epochs, restarts, attempt } = world.report();

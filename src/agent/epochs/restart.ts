@@ -1,6 +1,8 @@
 /** Hot restarts: from a trigger to a child that is LIVE, or to the old epoch serving as if nothing had happened. */
+import { millis } from '../../platform/duration.ts';
 import { stop } from './leaving.ts';
 import {
+  type AdminState,
   type Attempt,
   activeEpoch,
   andThen,
@@ -20,6 +22,8 @@ import {
 const MOST_PROCESSES = 3;
 /** Hot restarts in a row that only bring the admin back. */
 const MOST_REPAIRS = 3;
+/** An Envoy that hangs is asked again after this time. */
+const LOOK_AGAIN = millis(1_000);
 
 /** Begins the next hot restart, if one is asked for and nothing is in its way. */
 export function proceed(state: SupervisorState): Step {
@@ -225,6 +229,7 @@ export function childFailed(
   const active = activeEpoch(state);
   if (active === undefined) return unchanged({ ...state, attempt: undefined });
   const id = state.nextKey;
+  const { family } = active;
   const kept = log('warn', `Epoch ${active.number} goes on serving`);
   const record = reported(triggers, 'failed', number, `epoch ${number} ended before it was LIVE: ${how}`);
   if (start !== 'hot') {
@@ -232,18 +237,31 @@ export function childFailed(
     return andThen({ state: { ...state, attempt: undefined }, effects: [...record, kept] }, proceed);
   }
   return {
-    state: { ...state, nextKey: id + 1, attempt: { kind: 'undoing', id } },
-    effects: [...record, kept, { kind: 'undo', id, family: active.family, number: active.number }],
+    state: {
+      ...state,
+      nextKey: id + 1,
+      attempt: { kind: 'undoing', id, family, number: active.number, hangs: false },
+    },
+    effects: [...record, kept, { kind: 'undo', id, family, number: active.number }],
   };
 }
 
 export function undone(
   state: SupervisorState,
-  { id, freed, adminOpen }: { readonly id: number; readonly freed: boolean; readonly adminOpen: boolean },
+  { id, freed, admin }: { readonly id: number; readonly freed: boolean; readonly admin: AdminState },
 ): Step {
-  if (state.attempt?.kind !== 'undoing' || state.attempt.id !== id) return unchanged(state);
+  const { attempt } = state;
+  if (attempt?.kind !== 'undoing' || attempt.id !== id) return unchanged(state);
+  if (admin === 'hangs') {
+    const timer: Effect = { kind: 'timer', name: 'look-again', key: id, after: LOOK_AGAIN };
+    const said = log('warn', `Epoch ${attempt.number} hangs: no hot restart until it goes on`);
+    return {
+      state: { ...state, wedged: !freed, attempt: { ...attempt, hangs: true } },
+      effects: attempt.hangs ? [timer] : [said, timer],
+    };
+  }
   const idle: SupervisorState = { ...state, attempt: undefined, wedged: !freed };
-  if (adminOpen) return proceed({ ...idle, repairs: 0 });
+  if (admin === 'open') return proceed({ ...idle, repairs: 0 });
   if (state.repairs >= MOST_REPAIRS) {
     const blind = log(
       'error',
@@ -257,6 +275,14 @@ export function undone(
     detail: 'the failed child has closed the admin of its parent',
   };
   return proceed({ ...idle, repairs: state.repairs + 1, waiting: [...state.waiting, repair] });
+}
+
+/** What a child has asked of a parent that hung happens when the parent goes on: only then can it be undone. */
+export function lookAgain(state: SupervisorState, id: number): Step {
+  const { attempt } = state;
+  if (attempt?.kind !== 'undoing' || attempt.id !== id) return unchanged(state);
+  const { family, number } = attempt;
+  return { state, effects: [{ kind: 'undo', id, family, number }] };
 }
 
 /** Nobody told the old epoch to leave: the agent does, with SIGKILL when that is not enough. */

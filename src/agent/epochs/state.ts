@@ -15,7 +15,7 @@ export interface SupervisorState {
   readonly waiting: readonly Trigger[];
   /** Envoy died this often since it was last LIVE for `rules.steadyAfter`. */
   readonly crashes: number;
-  /** Hot restarts that only bring back a closed admin, in a row. */
+  /** Hot restarts that only bring back a closed admin, in a row; as long as there are any it is closed. */
   readonly repairs: number;
   /** Hot restart within this family is stuck (trap 1) and could not be freed: the next one goes to a new family. */
   readonly wedged: boolean;
@@ -96,7 +96,17 @@ export type Attempt =
   | (Prepared & { readonly kind: 'replacing'; readonly old: number })
   | (Prepared & { readonly kind: 'starting'; readonly key: number })
   /** The child failed; what it left behind is being undone (traps 1 and 2). */
-  | { readonly kind: 'undoing'; readonly id: number };
+  | {
+      readonly kind: 'undoing';
+      readonly id: number;
+      readonly number: number;
+      readonly family: number;
+      /** The parent hangs; what the child has left is seen only when it goes on. */
+      readonly hangs: boolean;
+    };
+
+/** Of the Envoy that serves: closed by a child that failed since (trap 2), or asked and not answering. */
+export type AdminState = 'open' | 'closed' | 'hangs';
 
 export interface Prepared {
   readonly triggers: readonly Trigger[];
@@ -129,7 +139,7 @@ export type SupervisorEvent =
   | { readonly kind: 'live'; readonly key: number }
   /** `exitCode` is what a shell would say of it, `how` is for the log. */
   | { readonly kind: 'exited'; readonly key: number; readonly exitCode: number; readonly how: string }
-  | { readonly kind: 'undone'; readonly id: number; readonly freed: boolean; readonly adminOpen: boolean }
+  | { readonly kind: 'undone'; readonly id: number; readonly freed: boolean; readonly admin: AdminState }
   /** A draining epoch that `watch-connections` was asked about has lost its last client. */
   | { readonly kind: 'idle'; readonly key: number }
   | { readonly kind: 'timer'; readonly name: TimerName; readonly key: number }
@@ -156,7 +166,7 @@ export type Preparation =
   | { readonly kind: 'unchanged' }
   | { readonly kind: 'rejected'; readonly reason: string };
 
-export type TimerName = 'start-timeout' | 'told' | 'reap' | 'steady' | 'backoff' | 'grace';
+export type TimerName = 'start-timeout' | 'look-again' | 'told' | 'reap' | 'steady' | 'backoff' | 'grace';
 
 export type Effect =
   /** Derive, write and check the bootstrap of epoch `number`; report `prepared`. */
@@ -181,7 +191,7 @@ export type Effect =
       readonly config: string;
     }
   | { readonly kind: 'signal-envoy'; readonly key: number; readonly signal: 'SIGTERM' | 'SIGKILL' }
-  /** A child of `family` failed: free the flag that it left set, see whether the admin still answers; report `undone`. */
+  /** A child of `family` failed: free the flag that it left set, see what became of the admin; report `undone`. */
   | { readonly kind: 'undo'; readonly id: number; readonly family: number; readonly number: number }
   /** After an overlap: have the replaced epoch drain, for no child will tell it to. */
   | { readonly kind: 'retire'; readonly key: number }

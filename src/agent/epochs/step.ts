@@ -8,6 +8,7 @@ import {
   becameIdle,
   childFailed,
   launchIfRoom,
+  lookAgain,
   parentLost,
   prepared,
   proceed,
@@ -74,6 +75,8 @@ function timer(state: SupervisorState, { name, key }: Extract<SupervisorEvent, {
   switch (name) {
     case 'start-timeout':
       return startTimeout(state, key);
+    case 'look-again':
+      return lookAgain(state, key);
     case 'told':
       return told(state, key);
     case 'reap':

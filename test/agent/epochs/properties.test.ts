@@ -52,6 +52,7 @@ function settle(world: World): void {
     'obey',
     'live',
     'freed',
+    'look-again',
     'leaves',
     'told',
     'backoff',

@@ -146,6 +146,17 @@ describe('a hot restart', () => {
     expect(spawned(world)).toEqual(['fresh 0', 'hot 1', 'hot 1']);
   });
 
+  it('waits for a parent that hangs, and brings its admin back when it goes on', () => {
+    const world = started();
+    world.ask(0);
+    happen(world, 'valid', 'start-timeout', 'obey', 'hangs');
+    world.ask(1);
+    happen(world, 'look-again', 'hangs', 'look-again');
+    expect(spawned(world)).toEqual(['fresh 0', 'hot 1']);
+    happen(world, 'freed, admin closed', 'valid', 'live');
+    expect(world.outcomes.get(1)).toBe('live');
+  });
+
   it('goes to a new family when the flag could not be freed (trap 1)', () => {
     const world = started();
     world.ask(0);

@@ -94,9 +94,10 @@ export function createWorld(
         return void add('obey', { kind: 'exited', key: effect.key, exitCode, how: effect.signal });
       }
       case 'undo':
-        add('freed', { kind: 'undone', id: effect.id, freed: true, adminOpen: true });
-        add('freed, admin closed', { kind: 'undone', id: effect.id, freed: true, adminOpen: false });
-        return void add('not freed', { kind: 'undone', id: effect.id, freed: false, adminOpen: true });
+        add('freed', { kind: 'undone', id: effect.id, freed: true, admin: 'open' });
+        add('freed, admin closed', { kind: 'undone', id: effect.id, freed: true, admin: 'closed' });
+        add('hangs', { kind: 'undone', id: effect.id, freed: true, admin: 'hangs' });
+        return void add('not freed', { kind: 'undone', id: effect.id, freed: false, admin: 'open' });
       case 'watch-connections':
         return void add('idle', { kind: 'idle', key: effect.key });
       case 'timer':

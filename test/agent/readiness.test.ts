@@ -1,0 +1,61 @@
+import { describe, expect, it } from 'vitest';
+import { type Epoch, initialState, type SupervisorState } from '../../src/agent/epochs/state.ts';
+import { knownReadiness } from '../../src/agent/readiness.ts';
+import { rules } from './epochs/world.ts';
+
+const serving: Epoch = {
+  key: 0,
+  number: 3,
+  family: 0,
+  phase: 'serving',
+  config: 'good',
+  hasParent: false,
+  told: false,
+};
+const state = (changes: Partial<SupervisorState>): SupervisorState => ({
+  ...initialState(rules),
+  epochs: [serving],
+  ...changes,
+});
+const undoing = (hangs: boolean) => ({ kind: 'undoing', id: 1, number: 3, family: 0, hangs }) as const;
+const starting = {
+  kind: 'starting',
+  key: 1,
+  triggers: [],
+  start: 'hot',
+  number: 4,
+  family: 0,
+  config: 'good',
+} as const;
+const exit = { code: 0, why: 'SIGTERM' };
+
+describe('readiness, as far as the supervisor knows it', () => {
+  it.each([
+    ['a hot restart is under way (trap 6)', { attempt: starting }],
+    ['a child has failed, and may have closed the admin (trap 2)', { attempt: undoing(false) }],
+    ['the admin is closed', { repairs: 1 }],
+  ])('is 200 without a question while an epoch serves and %s', (_what, changes) => {
+    expect(knownReadiness(state(changes))).toMatchObject({ ready: true });
+  });
+
+  it.each([
+    ['nothing is under way', {}],
+    ['the epoch that serves hangs', { attempt: undoing(true) }],
+    [
+      'the first epoch starts',
+      { attempt: starting, epochs: [{ ...serving, phase: 'initializing' as const }] },
+    ],
+  ])("is Envoy's to say when %s", (_what, changes) => {
+    expect(knownReadiness(state(changes))).toBeUndefined();
+  });
+
+  it.each([
+    ['it drains', { lifecycle: { kind: 'draining', exit } as const }],
+    ['it stops', { lifecycle: { kind: 'stopping', exit } as const }],
+    ['Envoy is started again soon', { lifecycle: { kind: 'backing-off' } as const, epochs: [] }],
+    ['it was told to drain', { drainAsked: true }],
+    ['nothing runs yet', { epochs: [] }],
+  ])('is 503 when %s', (_what, changes) => {
+    expect(knownReadiness(state(changes))).toMatchObject({ ready: false });
+  });
+});
