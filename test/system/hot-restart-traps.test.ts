@@ -101,13 +101,8 @@ describe('trap 1: a child that Envoy accepts beforehand and that fails all the s
     const readiness = watchReadiness(sidecar);
     const parent = sidecar.envoys();
     const taken = await takenPort();
-    const listener = {
-      ...inboundListener(taken, { cluster: 'app' }),
-      name: 'taken',
-      enable_reuse_port: false,
-    };
-    const { '@type': _, ...plain } = listener;
-    await sidecar.override({ static_resources: { listeners: [plain] } });
+    const { '@type': _, ...listener } = inboundListener(taken, { cluster: 'agent' });
+    await sidecar.override({ static_resources: { listeners: [{ ...listener, enable_reuse_port: false }] } });
     const { status, body } = await sidecar.restart();
     expect([status, body]).toEqual([500, expect.stringContaining('failed')]);
     await sidecar.agent.says('blocked: freed');
@@ -223,6 +218,24 @@ describe('trap 4: the active epoch dies while the old one drains', () => {
     expect((await answer).body).toBe('at last');
     await sidecar.agent.ready();
     expect((await sidecar.restart()).status).toBe(200);
+  });
+});
+
+describe('a parent that hangs', () => {
+  it('makes the hot restart fail, and has its admin back soon after it goes on', async () => {
+    const sidecar = await startSidecar({ args: ['--hotRestartTimeout', '1s'] });
+    const load = await keepAliveLoad(sidecar);
+    const parent = await envoyOfEpoch(sidecar, 0);
+    process.kill(parent.pid, 'SIGSTOP');
+    expect((await sidecar.restart()).status).toBe(500);
+    await sidecar.agent.says('Epoch 0 hangs');
+    const { status, body } = await sidecar.agent.get(sidecar.agent.ports.status, '/healthz/ready');
+    expect([status, body]).toEqual([503, expect.stringContaining('does not answer')]);
+    process.kill(parent.pid, 'SIGCONT');
+    await sidecar.agent.ready();
+    expect((await sidecar.restart()).status).toBe(200);
+    expect((await sidecar.serverInfo())?.state).toBe('LIVE');
+    await expectNoFailure(load);
   });
 });
 
