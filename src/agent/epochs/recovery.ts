@@ -120,9 +120,10 @@ function isBeingReplaced({ attempt }: SupervisorState, key: number): boolean {
   return attempt?.kind === 'replacing' && attempt.old === key;
 }
 
-/** Envoy was LIVE long enough: the crashes before it are history. */
+/** It is a while since this epoch was LIVE. If there was no crash meanwhile, those before it are history. */
 export function steady(state: SupervisorState, key: number): Step {
-  return activeEpoch(state)?.key === key ? unchanged({ ...state, crashes: 0 }) : unchanged(state);
+  const serves = activeEpoch(state) !== undefined && key >= state.sinceCrash;
+  return unchanged(serves ? { ...state, crashes: 0 } : state);
 }
 
 /** The epoch that served, or was to be the first to serve, is gone. */
@@ -149,7 +150,7 @@ export function crashed(
     `Starting Envoy again (${crashes} of ${state.rules.maxRestarts})${pause === 0 ? '' : ` in ${pause} ms`}`,
   );
   return andThen(abandoned, (now) => {
-    const counted: SupervisorState = { ...now, crashes };
+    const counted: SupervisorState = { ...now, crashes, sinceCrash: now.nextKey };
     if (pause === 0) return andThen({ state: counted, effects: [said] }, (it) => beginFresh(it, 0));
     const timer: Effect = {
       kind: 'timer',

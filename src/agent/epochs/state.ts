@@ -13,8 +13,10 @@ export interface SupervisorState {
   readonly attempt: Attempt | undefined;
   /** Triggers that came meanwhile: together they make one more hot restart. */
   readonly waiting: readonly Trigger[];
-  /** Envoy died this often since it was last LIVE for `rules.steadyAfter`. */
+  /** Envoy died this often since it last served for `rules.steadyAfter` without. */
   readonly crashes: number;
+  /** Epochs with this key or a greater one were started after the last crash. */
+  readonly sinceCrash: number;
   /** Hot restarts that only bring back a closed admin, in a row; as long as there are any it is closed. */
   readonly repairs: number;
   /** Hot restart within this family is stuck (trap 1) and could not be freed: the next one goes to a new family. */
@@ -38,7 +40,7 @@ export interface Rules {
   readonly reapAfter: Millis;
   /** How long Envoy may take to obey SIGTERM. */
   readonly termGrace: Millis;
-  /** LIVE for this long, and the crashes before are forgotten. */
+  /** Service for this long without a crash, through however many hot restarts, and the crashes before are forgotten. */
   readonly steadyAfter: Millis;
   /** Wait before the second start after a crash; doubles each time. */
   readonly firstBackoff: Millis;
@@ -230,6 +232,7 @@ export function initialState(rules: Rules): SupervisorState {
     attempt: undefined,
     waiting: [],
     crashes: 0,
+    sinceCrash: 0,
     repairs: 0,
     wedged: false,
     drainAsked: false,

@@ -224,6 +224,28 @@ describe('a crash', () => {
     expect(world.state().lifecycle.kind).toBe('running');
   });
 
+  it('is forgotten after a minute of service, whatever hot restarts there were in it', () => {
+    const world = started({ maxRestarts: 1 });
+    crash(world);
+    happen(world, 'valid', 'live');
+    const [, steady] = world.pending().filter(({ what }) => what === 'steady');
+    world.ask(0);
+    happen(world, 'valid', 'live');
+    if (steady !== undefined) world.happen(steady);
+    crash(world);
+    expect(world.state().lifecycle.kind).toBe('running');
+  });
+
+  it('is not forgotten for a minute that began before it', () => {
+    const world = started({ maxRestarts: 1 });
+    crash(world);
+    happen(world, 'valid', 'live');
+    const [before] = world.pending().filter(({ what }) => what === 'steady');
+    if (before !== undefined) world.happen(before);
+    crash(world);
+    expect(world.state().lifecycle.kind).toBe('ended');
+  });
+
   it('of the active epoch, while the old one drains, goes to a new family at once (trap 4)', () => {
     const world = started();
     world.ask(0);
