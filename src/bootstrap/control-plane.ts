@@ -76,8 +76,8 @@ const SYSTEM_ROOTS = [
 /**
  * Undefined with `--localConfig`: then there is no control plane.
  *
- * Port 15010 is plain text whatever the policy says, port 15012 is TLS whatever it says (the injected command line of 1.5
- * pairs it with `NONE`); on any other port the policy or certificates from `PROV_CERT` decide
+ * Port 15012 is TLS whatever the policy says (the injected command line of 1.5 pairs it with `NONE`); port 15010 is plain text
+ * unless the policy asks for TLS; on any other port certificates from `PROV_CERT` ask for it too
  * (reference/pilot-agent-1.5.md §1.7, §4.6; pilot-agent-1.30.md §7.1).
  */
 export function controlPlane(config: Config): ControlPlane | undefined {
@@ -86,10 +86,9 @@ export function controlPlane(config: Config): ControlPlane | undefined {
   if (address === undefined)
     throw new Error(`discoveryAddress ${JSON.stringify(config.discoveryAddress)} is not host:port`);
   const secure =
-    address.port !== PLAIN_TEXT_PORT &&
-    (address.port === TLS_PORT ||
-      config.controlPlaneAuthPolicy === 'MUTUAL_TLS' ||
-      config.provisionedCertDir !== undefined);
+    address.port === TLS_PORT ||
+    config.controlPlaneAuthPolicy === 'MUTUAL_TLS' ||
+    (config.provisionedCertDir !== undefined && address.port !== PLAIN_TEXT_PORT);
   return { ...address, tls: secure ? tls(config, address.host, address.port) : undefined };
 }
 

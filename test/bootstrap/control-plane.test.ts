@@ -9,11 +9,8 @@ const ISTIOD = 'istiod.istio-system.svc:15012';
 describe('plain text or TLS', () => {
   it.each([
     ['15010', { discoveryAddress: 'istio-pilot:15010' }, false],
-    [
-      '15010, whatever the policy',
-      { discoveryAddress: 'p:15010', controlPlaneAuthPolicy: 'MUTUAL_TLS' },
-      false,
-    ],
+    ['15010, by policy', { discoveryAddress: 'p:15010', controlPlaneAuthPolicy: 'MUTUAL_TLS' }, true],
+    ['15010, whatever certificates', { discoveryAddress: 'p:15010', provisionedCertDir: '/c' }, false],
     ['15012, whatever the policy', { discoveryAddress: 'p:15012', controlPlaneAuthPolicy: 'NONE' }, true],
     ['another port', { discoveryAddress: 'p:15011' }, false],
     ['another port, by policy', { discoveryAddress: 'p:15011', controlPlaneAuthPolicy: 'MUTUAL_TLS' }, true],
