@@ -1,17 +1,21 @@
-// `npm run bench -- <name> [arguments]`: runs `bench(arguments)` of bench/<name>.ts. Without a name: lists them.
+// `npm run bench -- <name> [arguments]`: runs `bench(arguments)` of bench/<name>.ts. Without a name: lists them. A signal
+// ends it with all that it has started.
 import { readdir, readFile } from 'node:fs/promises';
+import { constants } from 'node:os';
 import { join } from 'node:path';
 import { build } from './build.mjs';
-import { loadTs, root } from './load-ts.mjs';
+import { root } from './load-ts.mjs';
+import { onInterruption, runTree } from './run-tree.mjs';
 
 const [name, ...args] = process.argv.slice(2);
 const files = await readdir(join(root, 'bench')).catch(() => []);
 const names = files.filter((file) => file.endsWith('.ts')).map((file) => file.slice(0, -3));
 
 if (name !== undefined && names.includes(name)) {
-  await build();
-  const { bench } = await loadTs(`bench/${name}.ts`);
-  await bench(args);
+  process.exitCode = await run().catch((error) => {
+    console.error(`Error: ${error.message}`);
+    return 1;
+  });
 } else {
   if (name !== undefined) console.error(`Error: there is no benchmark "${name}"`);
   console.log(
@@ -19,6 +23,13 @@ if (name !== undefined && names.includes(name)) {
   );
   for (const each of names) console.log(`  ${each.padEnd(20)} ${await firstLine(each)}`);
   process.exitCode = name === undefined ? 0 : 1;
+}
+
+async function run() {
+  const signal = onInterruption();
+  await build();
+  const code = await runTree(['scripts/run-bench.mjs', name, ...args], signal);
+  return signal.aborted ? 128 + constants.signals[signal.reason] : code;
 }
 
 /** The comment that a benchmark opens with says what it measures. */

@@ -3,12 +3,14 @@
 import { spawnSync } from 'node:child_process';
 import { chmod, readFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
-import { build as bundle } from 'esbuild';
+import { loadEsbuild } from './esbuild.mjs';
 import { inlinePages } from './inline-page.mjs';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 
+/** @throws Error when the packages are not installed, or the sources cannot be bundled */
 export async function build() {
+  const { build: bundle } = await loadEsbuild();
   const { version } = JSON.parse(await readFile(`${root}package.json`, 'utf8'));
   await bundle({
     absWorkingDir: root,
@@ -38,4 +40,9 @@ function revision() {
   return status === 0 ? stdout.trim() : 'unknown';
 }
 
-if (process.argv[1] === fileURLToPath(import.meta.url)) await build();
+if (process.argv[1] === fileURLToPath(import.meta.url)) {
+  await build().catch((error) => {
+    console.error(`Error: ${error.message}`);
+    process.exitCode = 1;
+  });
+}

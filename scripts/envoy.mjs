@@ -3,8 +3,8 @@ import { loadTs } from './load-ts.mjs';
 
 const interruption = new AbortController();
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => interruption.abort());
-const { ensureEnvoy } = await loadTs('src/envoy/ensure.ts');
 try {
+  const { ensureEnvoy } = await loadTs('src/envoy/ensure.ts');
   const path = await ensureEnvoy({
     env: process.env,
     stream: process.stdout,

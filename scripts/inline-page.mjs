@@ -3,7 +3,7 @@
 import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { build } from 'esbuild';
+import { loadEsbuild } from './esbuild.mjs';
 
 const LINK = /<link rel="stylesheet" href="([^"]+)" ?\/?>/;
 const SCRIPT = /<script src="([^"]+)"><\/script>/;
@@ -28,6 +28,7 @@ async function inlinePage(file) {
 }
 
 async function bundleText(file) {
+  const { build } = await loadEsbuild();
   const { outputFiles } = await build({
     entryPoints: [file],
     outdir: '.',

@@ -11,7 +11,8 @@ const checks = [
 ];
 let failed = 0;
 for (const [name, [command, ...args]] of checks) {
-  const { status } = spawnSync(command, args, { cwd: root, stdio: 'inherit' });
+  const { status, error } = spawnSync(command, args, { cwd: root, stdio: 'inherit' });
+  if (error) console.error(`${command} cannot be run: ${error.message}; run "npm ci" first`);
   console.log(`${status === 0 ? 'ok  ' : 'FAIL'} ${name}`);
   if (status !== 0) failed += 1;
 }

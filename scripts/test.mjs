@@ -1,12 +1,13 @@
 // `npm test`: builds, gets Envoy if it is not there, runs every suite, and ends with the line `N passed, N failed`.
 // Arguments go on to vitest: `npm test -- test/metrics`, `npm test -- --project unit`. Without a project named: all but
-// `image`, which builds the container image and takes minutes (`npm test -- --project image`).
-import { spawn } from 'node:child_process';
+// `image`, which builds the container image and takes minutes (`npm test -- --project image`). A signal ends the suites with
+// all that they have started.
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { constants, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { build } from './build.mjs';
-import { loadTs, root } from './load-ts.mjs';
+import { loadTs } from './load-ts.mjs';
+import { onInterruption, runTree } from './run-tree.mjs';
 
 /** Program -> the Debian package it comes from. Suites that need one describe nothing without it. */
 const TOOLS = {
@@ -22,12 +23,12 @@ const TOOLS = {
 };
 const inCi = Boolean(process.env.CI);
 
-const interruption = new AbortController();
-for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => interruption.abort());
+const signal = onInterruption();
 process.exitCode = await main().catch((error) => {
-  console.error(`Error: ${error.message}`);
+  if (!signal.aborted) console.error(`Error: ${error.message}`);
   return 1;
 });
+if (signal.aborted) process.exitCode = 128 + constants.signals[signal.reason];
 
 async function main() {
   const { hasTool } = await loadTs('test/support/tools.ts');
@@ -37,7 +38,6 @@ async function main() {
     throw new Error(`the tests need ${missing.join(', ')}: apt-get install ${packages}`);
   }
   const { ensureEnvoy } = await loadTs('src/envoy/ensure.ts');
-  const { signal } = interruption;
   await ensureEnvoy({ env: process.env, stream: process.stdout, signal, anywhere: true });
   await build();
 
@@ -45,6 +45,7 @@ async function main() {
   try {
     const report = join(folder, 'report.json');
     const status = await vitest(report);
+    if (signal.aborted) return status;
     const { passed, failed, notRun } = await summarize(report, status);
     if (notRun > 0) {
       const needs = [
@@ -61,19 +62,13 @@ async function main() {
   }
 }
 
-/** Runs vitest to its end; a Ctrl-C reaches it from the terminal. */
 function vitest(report) {
   const reporters = ['--reporter=default', '--reporter=json', `--outputFile.json=${report}`];
   const wanted = process.argv.slice(2);
   const projects = wanted.some((arg) => arg.startsWith('--project'))
     ? []
     : ['--project=unit', '--project=system'];
-  const args = ['node_modules/vitest/vitest.mjs', 'run', ...reporters, ...projects, ...wanted];
-  const child = spawn(process.execPath, args, { cwd: root, stdio: 'inherit' });
-  return new Promise((resolve, reject) => {
-    child.on('error', reject);
-    child.on('exit', (code) => resolve(code ?? 1));
-  });
+  return runTree(['node_modules/vitest/vitest.mjs', 'run', ...reporters, ...projects, ...wanted], signal);
 }
 
 /** Counts tests, and each file that could not be loaded, and whatever else made vitest fail, as one more failure. */

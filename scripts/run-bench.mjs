@@ -1,0 +1,6 @@
+// What `npm run bench` runs: `bench(arguments)` of one file of bench/.
+import { loadTs } from './load-ts.mjs';
+
+const [name, ...args] = process.argv.slice(2);
+const { bench } = await loadTs(`bench/${name}.ts`);
+await bench(args);
