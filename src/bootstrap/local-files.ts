@@ -52,7 +52,9 @@ export function watchLocalFiles({ folder, files, onError }: WatchLocalFilesOptio
       if (event !== 'change' || name === null || !names.includes(name)) return;
       clearTimeout(timer);
       timer = setTimeout(() => {
-        running = running.then(() => nudge(folder)).catch((error: unknown) => onError(toError(error)));
+        running = running
+          .then(() => nudge(folder))
+          .catch((thrown: unknown) => onError(unseen(folder, thrown)));
       }, SETTLE_MS).unref();
     }).on('error', onError);
   } catch (error) {
@@ -65,6 +67,15 @@ export function watchLocalFiles({ folder, files, onError }: WatchLocalFilesOptio
       await running;
     },
   };
+}
+
+function unseen(folder: string, thrown: unknown): Error {
+  const why = toError(thrown).message;
+  return new Error(
+    `a file of ${folder} was edited in place, and Envoy could not be made to see it: ${why}; rename files into place, ` +
+      `or let user ${process.getuid?.()} write in that folder`,
+    { cause: thrown },
+  );
 }
 
 async function nudge(folder: string): Promise<void> {

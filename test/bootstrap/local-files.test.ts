@@ -1,5 +1,5 @@
 import { watch } from 'node:fs';
-import { appendFile, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
+import { appendFile, mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -54,6 +54,24 @@ describe('an edit in place', () => {
     } finally {
       await watcher.close();
       spy.close();
+    }
+  });
+  it('that cannot be passed on says what to do', async () => {
+    await put('lds.yaml');
+    await put('cds.yaml');
+    await mkdir(join(folder, '.envoy-reload.tmp')); // in the way
+    const errors: Error[] = [];
+    const watcher = watchLocalFiles({
+      folder,
+      files: { lds: 'lds.yaml', cds: 'cds.yaml' },
+      onError: (error) => errors.push(error),
+    });
+    try {
+      await appendFile(join(folder, 'lds.yaml'), '# edited\n');
+      const error = await until('an error', () => errors[0]);
+      expect(error.message).toMatch(/edited in place.*rename files into place/);
+    } finally {
+      await watcher.close();
     }
   });
   it('in a folder that has gone is an error and no more', async () => {
