@@ -1,6 +1,5 @@
-import type { AddressInfo } from 'node:net';
-import { createServer } from 'node:net';
 import { type EnvoyAdmin, envoyAdmin } from '../envoy/admin.ts';
+import { freePortOf } from '../platform/ports.ts';
 import type { Epoch } from './epochs/state.ts';
 
 type Which = Pick<Epoch, 'family' | 'number'>;
@@ -27,22 +26,11 @@ export function createAdmins(host: string, regularPort: number): Admins {
     port,
     of: (which) => envoyAdmin(host, port(which)),
     useSpare: async (which) => {
-      spares.set(name(which), await freePort(host));
+      spares.set(name(which), await freePortOf(host));
     },
     adopt: (which, adoptedPort) => {
       if (adoptedPort !== regularPort) spares.set(name(which), adoptedPort);
     },
     isSpare: (which) => spares.has(name(which)),
   };
-}
-
-function freePort(host: string): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const server = createServer();
-    server.once('error', reject);
-    server.listen(0, host, () => {
-      const { port } = server.address() as AddressInfo;
-      server.close(() => resolve(port));
-    });
-  });
 }

@@ -11,6 +11,7 @@ import { createAgentMetrics } from '../metrics/registry.ts';
 import { buildInfo } from '../platform/build-info.ts';
 import { millis } from '../platform/duration.ts';
 import type { Logger } from '../platform/logger.ts';
+import { requireFreePort } from '../platform/ports.ts';
 import { createAdmins } from './admins.ts';
 import { createBootstrapFiles } from './bootstrap-files.ts';
 import { createEditionStore } from './edition-store.ts';
@@ -85,6 +86,7 @@ async function supervise({ loaded, reload, env, log }: ProxyInput, onClose: OnCl
   );
   const admins = createAdmins(identity.localhost, config.proxyAdminPort);
   const heritage = await takeOver(config, identity.localhost, log, onClose);
+  if (heritage.epochs.length === 0) await requireEnvoysPorts(config, identity.localhost);
   const families = createFamilies(heritage.baseId ?? config.baseId, process.getuid?.() ?? 0);
   onClose(() => families.removeAll());
   const bootstraps = createBootstrapFiles(config.configPath);
@@ -255,6 +257,15 @@ async function deriveAgain(again: {
     log.warn(`Changed, but in force only when the agent starts again: ${waiting.join(', ')}`);
   }
   return deriveEdition(config, await readPod(config, pod), env);
+}
+
+/** What Envoy is going to bind: where a port is taken, the agent says so before anything is started, and names the setting. */
+async function requireEnvoysPorts(config: AgentConfig, localhost: string): Promise<void> {
+  // A bootstrap of the user's own has ports of its own.
+  if (config.customConfigFile !== undefined) return;
+  await requireFreePort({ host: localhost, port: config.proxyAdminPort, setting: '--proxyAdminPort' });
+  if (config.statusPort === 0 || config.envoyStatusPort === 0) return;
+  await requireFreePort({ host: undefined, port: config.envoyStatusPort, setting: 'ENVOY_STATUS_PORT' });
 }
 
 function rulesOf(config: AgentConfig): Rules {

@@ -7,7 +7,8 @@ import {
 } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { Closable } from './closable.ts';
-import { EnvironmentError, errorCode, toError } from './errors.ts';
+import { toError } from './errors.ts';
+import { bindError } from './ports.ts';
 
 export interface HttpServerOptions {
   /** Address to bind; undefined binds every address of both families. */
@@ -79,28 +80,11 @@ export async function startHttpServer(options: HttpServerOptions): Promise<HttpS
 
 function listen(server: Server, { host, port, setting }: HttpServerOptions): Promise<void> {
   return new Promise((resolve, reject) => {
-    server.once('error', (error) => reject(bindError(error, host, port, setting)));
+    server.once('error', (error) => reject(bindError(error, { host, port, setting })));
     server.listen(host === undefined ? { port } : { host, port }, () => {
       server.removeAllListeners('error');
       server.on('error', () => {});
       resolve();
     });
   });
-}
-
-function bindError(cause: Error, host: string | undefined, port: number, setting: string): EnvironmentError {
-  const address = host === undefined ? `port ${port}` : `${host}:${port}`;
-  const code = errorCode(cause);
-  const why =
-    code === 'EADDRINUSE'
-      ? 'it is already in use'
-      : code === 'EACCES'
-        ? 'this user may not bind it'
-        : cause.message;
-  return new EnvironmentError(
-    `cannot listen on ${address} (${setting}): ${why}; free the port or set ${setting} to another`,
-    {
-      cause,
-    },
-  );
 }

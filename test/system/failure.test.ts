@@ -73,7 +73,7 @@ describe('Envoy', () => {
 });
 
 describe('the agent', () => {
-  it.each(['--statusPort', '--prometheusPort'])(
+  it.each(['--statusPort', '--prometheusPort', '--proxyAdminPort'])(
     'names the port and %s when the port is taken',
     async (flag) => {
       const server = createServer();
@@ -83,7 +83,7 @@ describe('the agent', () => {
       const port = typeof address === 'object' && address !== null ? address.port : 0;
       const agent = await startAgent({ args: [flag, String(port)] });
       expect(await agent.exited).toBe(1);
-      expect(agent.output()).toContain(`port ${port}`);
+      expect(agent.output()).toMatch(new RegExp(`(port |:)${port} `));
       expect(agent.output()).toContain(flag);
       expect(agent.envoys()).toEqual([]);
     },
