@@ -8,7 +8,7 @@ export interface ProcessIdentity {
   readonly startTime: number;
   /** The effective one. */
   readonly uid: number;
-  /** It has ended, and whoever started it has not asked how. */
+  /** It has ended with all its threads, and whoever started it has not asked how. */
   readonly zombie: boolean;
   readonly args: readonly string[];
   /**
@@ -117,9 +117,12 @@ export function parseStat(text: string): ProcessStat | undefined {
   const fields = text.slice(close + 1).match(/\S+/g) ?? [];
   const [state, parent] = fields;
   const parentPid = wholeNumber(parent);
-  const startTime = wholeNumber(fields[22 - 3]); // the state is field 3
+  const threads = wholeNumber(fields[20 - 3]); // the state is field 3
+  const startTime = wholeNumber(fields[22 - 3]);
   if (state === undefined || parentPid === undefined || startTime === undefined) return undefined;
-  return { parentPid, startTime, zombie: /^[ZXx]$/.test(state), stopped: /^[Tt]$/.test(state) };
+  // The first thread may have ended while others still have everything open.
+  const zombie = /^[ZXx]$/.test(state) && (threads ?? 0) <= 1;
+  return { parentPid, startTime, zombie, stopped: /^[Tt]$/.test(state) };
 }
 
 function readStat(pid: number): ProcessStat | undefined {

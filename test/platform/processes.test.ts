@@ -130,24 +130,19 @@ describe('parseStat', () => {
   it('finds the fields behind whatever the program is called', () => {
     const name = fc.string({ maxLength: 15 });
     const number = fc.nat();
+    const threads = fc.integer({ min: 1, max: 3 });
     fc.assert(
-      fc.property(
-        number,
-        name,
-        fc.constantFrom(...'RSDZTtX'),
-        number,
-        number,
-        (pid, comm, state, parent, time) => {
-          const between = Array.from({ length: 17 }, (_, index) => index); // fields 5 to 21
-          const text = `${pid} (${comm}) ${state} ${parent} ${between.join(' ')} ${time} 1 2 3\n`;
-          expect(parseStat(text)).toEqual({
-            parentPid: parent,
-            startTime: time,
-            zombie: state === 'Z' || state === 'X',
-            stopped: state === 'T' || state === 't',
-          });
-        },
-      ),
+      fc.property(number, name, fc.constantFrom(...'RSDZTtX'), number, threads, number, (...values) => {
+        const [pid, comm, state, parent, count, time] = values;
+        const between = Array.from({ length: 15 }, (_, index) => index); // fields 5 to 19
+        const text = `${pid} (${comm}) ${state} ${parent} ${between.join(' ')} ${count} 0 ${time} 1 2 3\n`;
+        expect(parseStat(text)).toEqual({
+          parentPid: parent,
+          startTime: time,
+          zombie: (state === 'Z' || state === 'X') && count === 1, // the others still have its files open
+          stopped: state === 'T' || state === 't',
+        });
+      }),
     );
   });
 
