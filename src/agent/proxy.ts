@@ -19,6 +19,7 @@ import { deriveEdition, type Edition, pinned } from './editions.ts';
 import { createEnvoyPorts } from './envoy-ports.ts';
 import { activeEpoch, type Exit, type Rules } from './epochs/state.ts';
 import { createFamilies } from './families.ts';
+import { inherit } from './heritage.ts';
 import { attachToProcess } from './lifecycle.ts';
 import { type Pod, readPod } from './node.ts';
 import { giveUpRoot } from './privileges.ts';
@@ -28,7 +29,6 @@ import { canonicalFile } from './state-file.ts';
 import { createStateRecorder } from './state-recorder.ts';
 import { createStatusRecorder } from './status.ts';
 import { createSupervisor, type Supervisor } from './supervisor.ts';
-import { takeOver } from './takeover.ts';
 import { createTriggers, type Triggers } from './triggers.ts';
 import { watchInputs } from './watch-inputs.ts';
 
@@ -85,12 +85,15 @@ async function supervise({ loaded, reload, env, log }: ProxyInput, onClose: OnCl
     log,
   );
   const admins = createAdmins(identity.localhost, config.proxyAdminPort);
-  const heritage = await takeOver(config, identity.localhost, log, onClose);
+  const heritage = await inherit(config, identity.localhost, log, onClose);
+  // Until the supervisor has them, the Envoys of the agent before serve on whatever becomes of this one.
+  let inCharge = heritage.epochs.length === 0;
+  const cleanUp = (close: () => void) => onClose(() => (inCharge ? close() : undefined));
   if (heritage.epochs.length === 0) await requireEnvoysPorts(config, identity.localhost);
   const families = createFamilies(heritage.baseId ?? config.baseId, process.getuid?.() ?? 0);
-  onClose(() => families.removeAll());
+  cleanUp(families.removeAll);
   const bootstraps = createBootstrapFiles(config.configPath);
-  onClose(() => bootstraps.removeAll());
+  cleanUp(bootstraps.removeAll);
   for (const { epoch, bootstrapFile, adminPort } of heritage.epochs) {
     bootstraps.adopt(epoch, bootstrapFile);
     if (adminPort !== undefined) admins.adopt({ family: 0, number: epoch }, adminPort);
@@ -135,7 +138,7 @@ async function supervise({ loaded, reload, env, log }: ProxyInput, onClose: OnCl
     adminPort: admins.port,
     bootstrapFile: (number) => canonicalFile(bootstraps.path(number)),
   });
-  onClose(() => heirs.remove());
+  cleanUp(heirs.remove);
   const supervisor: Supervisor = createSupervisor({
     ...ports,
     rules: rulesOf(config),
@@ -198,6 +201,7 @@ async function supervise({ loaded, reload, env, log }: ProxyInput, onClose: OnCl
     families.removeAll();
     heirs.remove();
   });
+  inCharge = true;
   supervisor.dispatch({ kind: 'start', adopted: heritage.adopted });
   for (const [key, { pid }] of heritage.processes) status.identify(key, { pid, baseId: families.baseId(0) });
   return supervisor.ended;

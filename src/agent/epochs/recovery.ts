@@ -60,19 +60,16 @@ export function adopt(state: SupervisorState, adopted: readonly AdoptedEpoch[]):
       told: false,
     }),
   );
-  if (!adopted.some(({ serving }) => serving))
-    return beginFresh({ ...state, epochs, nextKey: epochs.length }, 0);
+  const serves = adopted.some(({ serving }) => serving);
   const trigger: Trigger = { id: -1, kind: 'adoption', detail: 'taking over from the agent before' };
-  return andThen(
-    {
-      state: { ...state, epochs, nextKey: epochs.length, waiting: [trigger] },
-      effects: epochs.flatMap(({ key, number, phase }) => [
-        log('info', `Epoch ${number} adopted, ${phase}`),
-        ...(phase === 'draining' ? [reapTimer(state, key)] : []),
-      ]),
-    },
-    proceed,
-  );
+  const found: Step = {
+    state: { ...state, epochs, nextKey: epochs.length, waiting: serves ? [trigger] : [] },
+    effects: epochs.flatMap(({ key, number, phase }) => [
+      log('info', `Epoch ${number} adopted, ${phase}`),
+      ...(phase === 'draining' ? [reapTimer(state, key)] : []),
+    ]),
+  };
+  return andThen(found, serves ? proceed : (now) => beginFresh(now, 0));
 }
 
 export function becameLive(state: SupervisorState, key: number): Step {
