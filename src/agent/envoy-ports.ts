@@ -62,7 +62,7 @@ export function createEnvoyPorts(context: EnvoyPortsContext): EnvoyPorts {
       }
       const adminPort = admins.isSpare(effect) ? admins.port(effect) : undefined;
       const file = await bootstraps.write(effect.number, edition.bootstrap, adminPort);
-      if (!effect.check) return { kind: 'valid', config: edition.name };
+      if (!effect.check || edition.name === effect.proven) return { kind: 'valid', config: edition.name };
       const validation = await validateBootstrap(binary, file, env);
       if (validation.kind === 'valid') return { kind: 'valid', config: edition.name };
       if (!isUsed(effect.number)) bootstraps.remove(effect.number);

@@ -11,7 +11,7 @@ export interface RestartOutcome {
 }
 
 export interface Triggers extends Closable {
-  /** Asks for a hot restart. What is asked for within a moment makes one. */
+  /** Asks for a hot restart. Files that change within a moment make one; what a person asks for begins at once. */
   ask(kind: TriggerKind, detail: string): Promise<RestartOutcome>;
   /** Tells whoever asked. */
   settle(record: Extract<Effect, { readonly kind: 'record' }>): void;
@@ -19,6 +19,7 @@ export interface Triggers extends Closable {
 
 /** An editor saves in several steps, a ConfigMap comes in several files: they are one change. */
 const DEBOUNCE_MS = 100;
+const COMES_IN_STEPS: readonly TriggerKind[] = ['input', 'binary'];
 
 /** Gathers triggers, hands them to the supervisor, and remembers who waits for what becomes of them. */
 export function createTriggers(dispatch: (event: SupervisorEvent) => void): Triggers {
@@ -27,6 +28,7 @@ export function createTriggers(dispatch: (event: SupervisorEvent) => void): Trig
   let timer: NodeJS.Timeout | undefined;
   let nextId = 0;
   const flush = () => {
+    clearTimeout(timer);
     timer = undefined;
     const triggers = gathered;
     gathered = [];
@@ -39,7 +41,8 @@ export function createTriggers(dispatch: (event: SupervisorEvent) => void): Trig
         nextId += 1;
         waiting.set(id, resolve);
         gathered.push({ id, kind, detail });
-        timer ??= setTimeout(flush, DEBOUNCE_MS);
+        if (COMES_IN_STEPS.includes(kind)) timer ??= setTimeout(flush, DEBOUNCE_MS);
+        else flush();
       }),
     settle: ({ triggers, outcome, number, reason }) => {
       for (const { id } of triggers) {

@@ -42,6 +42,7 @@ export function beginFresh(state: SupervisorState, preferred: number): Step {
         source: state.lastGood === undefined ? { kind: 'inputs' } : { kind: 'saved', config: state.lastGood },
         unlessItIs: undefined,
         check: false,
+        proven: undefined,
       },
     ],
   };

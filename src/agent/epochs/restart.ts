@@ -15,6 +15,7 @@ import {
   type Step,
   type SupervisorState,
   type Trigger,
+  type TriggerKind,
   unchanged,
 } from './state.ts';
 
@@ -22,6 +23,8 @@ import {
 const MOST_PROCESSES = 3;
 /** Hot restarts in a row that only bring the admin back. */
 const MOST_REPAIRS = 3;
+/** What runs now was started by another binary, or may have been. */
+const OTHER_BINARY: readonly TriggerKind[] = ['binary', 'adoption'];
 /** An Envoy that hangs is asked again after this time. */
 const LOOK_AGAIN = millis(1_000);
 
@@ -54,6 +57,7 @@ export function proceed(state: SupervisorState): Step {
         source: repairing ? { kind: 'saved', config: active.config } : { kind: 'inputs' },
         unlessItIs: triggers.every(({ kind }) => kind === 'input') ? active?.config : undefined,
         check: true,
+        proven: triggers.some(({ kind }) => OTHER_BINARY.includes(kind)) ? undefined : active?.config,
       },
     ],
   };

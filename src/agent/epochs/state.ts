@@ -183,6 +183,8 @@ export type Effect =
       readonly unlessItIs: string | undefined;
       /** Whether Envoy checks it first. A first start is check enough, and sooner there. */
       readonly check: boolean;
+      /** What this very Envoy runs now: if the bootstrap is still this one, there is nothing to check. */
+      readonly proven: string | undefined;
     }
   | {
       readonly kind: 'spawn';

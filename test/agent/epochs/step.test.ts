@@ -1,5 +1,10 @@
 import { describe, expect, it } from 'vitest';
-import { activeEpoch, type Effect, type SupervisorEvent } from '../../../src/agent/epochs/state.ts';
+import {
+  activeEpoch,
+  type Effect,
+  type SupervisorEvent,
+  type TriggerKind,
+} from '../../../src/agent/epochs/state.ts';
 import { createWorld, type World } from './world.ts';
 
 const sigterm: SupervisorEvent = { kind: 'signal', signal: 'SIGTERM', exitCode: 143 };
@@ -97,6 +102,20 @@ describe('a hot restart', () => {
     happen(world, 'valid', 'live', 'valid', 'told', 'leaves', 'live');
     expect(spawned(world)).toEqual(['fresh 0', 'hot 1', 'hot 2']);
     expect([...world.outcomes.values()]).toEqual(['live', 'live', 'live']);
+  });
+
+  it('is not checked again when it only starts what runs, unless another binary may', () => {
+    const proven = (kind: TriggerKind) => {
+      const world = started();
+      world.dispatch({ kind: 'restart-asked', triggers: [{ id: 0, kind, detail: '' }] });
+      return world.effects.flatMap((each) => (each.kind === 'prepare' && each.check ? [each.proven] : []));
+    };
+    expect((['signal', 'request', 'input', 'binary'] as const).map(proven)).toEqual([
+      ['good'],
+      ['good'],
+      ['good'],
+      [undefined],
+    ]);
   });
 
   it('waits until the epoch before has lost its clients, whom Envoy would cut off', () => {
