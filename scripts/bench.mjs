@@ -1,4 +1,4 @@
-// `npm run bench -- <name> [arguments]`: runs `bench(arguments)` of bench/<name>.ts. Without a name: lists them. A signal
+// `npm run bench -- <name> [arguments]`: runs bench/<name>.ts. Without a name: lists them. A signal
 // ends it with all that it has started.
 import { readdir, readFile } from 'node:fs/promises';
 import { constants } from 'node:os';
@@ -7,9 +7,14 @@ import { build } from './build.mjs';
 import { root } from './load-ts.mjs';
 import { onInterruption, runTree } from './run-tree.mjs';
 
+/** Files of bench/ that are no benchmarks. */
+const LIBRARY = ['harness.ts', 'by-hand.ts'];
+
 const [name, ...args] = process.argv.slice(2);
 const files = await readdir(join(root, 'bench')).catch(() => []);
-const names = files.filter((file) => file.endsWith('.ts')).map((file) => file.slice(0, -3));
+const names = files
+  .filter((file) => file.endsWith('.ts') && !LIBRARY.includes(file))
+  .map((file) => file.slice(0, -3));
 
 if (name !== undefined && names.includes(name)) {
   process.exitCode = await run().catch((error) => {
