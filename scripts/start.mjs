@@ -24,7 +24,7 @@ The sidecar is ready. What listens on this machine:
   15001  where productpage asks for reviews and details    (loopback)
    9080  productpage; 9081 details, 9082 and 9083 reviews  (loopback)
   15000  Envoy's admin interface                           (loopback)
-  15020  the agent: readiness, probes, metrics
+  15020  the agent: readiness, probes, metrics, and a status page for a browser
   15021  readiness, by way of Envoy
   15090  metrics of productpage, agent and Envoy in one
 
@@ -33,6 +33,7 @@ Worth typing in another terminal:
   curl http://localhost:15006/productpage
   curl http://localhost:15020/app-health/productpage/readyz -i
   curl -s http://localhost:15090/stats/prometheus | grep -E '^(productpage|istio_agent)_'
+  node dist/pilot-agent.cjs restart && node dist/pilot-agent.cjs status
 
 Change the weights of reviews in examples/productpage/lds.yaml, save, and type the first line again: no restart.
 Ctrl-C drains and leaves nothing behind.
