@@ -86,11 +86,13 @@ export function pinned(
 
 /** The files that an edition was made from, the agent's own aside: a change of their content makes another. */
 export function inputFiles({ config, bootstrap }: Edition): readonly string[] {
+  return [...configFiles(config), ...bootstrap.certificates];
+}
+
+/** The files that the configuration comes from, whether they are there or not. */
+export function configFiles(config: AgentConfig): readonly string[] {
   const { meshConfigFile, podLabelsFile, podAnnotationsFile, bootstrapOverrideFile, customConfigFile } =
     config;
   const files = [meshConfigFile, podLabelsFile, podAnnotationsFile, bootstrapOverrideFile, customConfigFile];
-  return [
-    ...files.filter((file) => file !== undefined && file !== ''),
-    ...bootstrap.certificates,
-  ] as string[];
+  return files.flatMap((file) => (file === undefined || file === '' ? [] : [file]));
 }

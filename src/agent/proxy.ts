@@ -1,4 +1,5 @@
 /** The spine of `pilot-agent proxy`: the only place that knows all the parts. */
+import { existsSync } from 'node:fs';
 import { controlPlaneSecrets } from '../bootstrap/control-plane.ts';
 import { watchLocalFiles } from '../bootstrap/local-files.ts';
 import { followSecretFiles, writeSecretFiles } from '../bootstrap/secret-files.ts';
@@ -15,7 +16,7 @@ import { requireFreePort } from '../platform/ports.ts';
 import { createAdmins } from './admins.ts';
 import { createBootstrapFiles } from './bootstrap-files.ts';
 import { createEditionStore } from './edition-store.ts';
-import { deriveEdition, type Edition, pinned } from './editions.ts';
+import { configFiles, deriveEdition, type Edition, pinned } from './editions.ts';
 import { createEnvoyPorts } from './envoy-ports.ts';
 import { activeEpoch, type Exit, type Rules } from './epochs/state.ts';
 import { createFamilies } from './families.ts';
@@ -69,6 +70,7 @@ async function supervise({ loaded, reload, env, log }: ProxyInput, onClose: OnCl
   const binary = await resolveEnvoy(loaded.config.binaryPath, env);
   // Before root is given up, like the rest of the configuration.
   const pod = await readPod(loaded.config);
+  const seen = configFiles(loaded.config).filter((file) => existsSync(file));
   const workplace = await giveUpRoot(loaded.config, binary, env, log);
   onClose(() => workplace.close());
   const config: AgentConfig = { ...loaded.config, localConfig: workplace.localConfig };
@@ -192,7 +194,12 @@ async function supervise({ loaded, reload, env, log }: ProxyInput, onClose: OnCl
     );
   }
   const inputs = watchInputs(
-    { binary: config.watchBinary && workplace.binary === binary ? binary : undefined, editions, triggers },
+    {
+      binary: config.watchBinary && workplace.binary === binary ? binary : undefined,
+      editions,
+      triggers,
+      seen,
+    },
     log,
   );
   onClose(() => inputs.close());

@@ -1,6 +1,8 @@
+import { accessSync, constants, statSync } from 'node:fs';
 import type { Closable } from '../platform/closable.ts';
 import { type ContentWatch, watchContents } from '../platform/content-watch.ts';
 import { millis } from '../platform/duration.ts';
+import { errorCode } from '../platform/errors.ts';
 import type { Logger } from '../platform/logger.ts';
 import type { EditionStore } from './edition-store.ts';
 import { inputFiles } from './editions.ts';
@@ -23,13 +25,21 @@ export function watchInputs(
     readonly binary: string | undefined;
     readonly editions: EditionStore;
     readonly triggers: Triggers;
+    /** Input files that were there before root was given up. */
+    readonly seen: readonly string[];
   },
   log: Logger,
 ): InputWatch {
-  const { binary, editions, triggers } = options;
+  const { binary, editions, triggers, seen } = options;
   const onError = (error: Error) => log.warn(error.message);
+  const blind = seen.filter((file) => !mayRead(file));
+  if (blind.length > 0) {
+    log.warn(
+      `user ${process.getuid?.()} may not read ${blind.join(', ')}: a change takes effect when the agent starts again`,
+    );
+  }
   const inputs = watchContents({
-    files: () => inputFiles(editions.latest()),
+    files: () => inputFiles(editions.latest()).filter(isWithinReach),
     onChange: (changed) => void triggers.ask('input', `${changed.join(', ')} changed`),
     onError,
     debounce: DEBOUNCE,
@@ -51,4 +61,23 @@ export function watchInputs(
       for (const watch of watches) await watch.close();
     },
   };
+}
+
+function mayRead(file: string): boolean {
+  try {
+    accessSync(file, constants.R_OK);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** Whether it could be seen if it were there: what is behind a closed folder is not worth an error each time. */
+function isWithinReach(file: string): boolean {
+  try {
+    statSync(file);
+    return true;
+  } catch (thrown) {
+    return errorCode(thrown) !== 'EACCES';
+  }
 }

@@ -106,6 +106,7 @@ export function becameLive(state: SupervisorState, key: number): Step {
       attempt: undefined,
       waiting: [...interrupted, ...state.waiting],
       lastGood: epoch.config,
+      lastFailed: state.lastFailed === epoch.config ? undefined : state.lastFailed,
       repairs: 0,
       wedged: false,
     },

@@ -36,16 +36,18 @@ export function proceed(state: SupervisorState): Step {
   // An Envoy that never became LIVE may wait for ever for what a new configuration would give it.
   const stuck = active === undefined && attempt?.kind === 'starting' && attempt.start === 'fresh';
   if (!stuck && (attempt !== undefined || active === undefined)) return unchanged(state);
-  const triggers = stuck ? [...attempt.triggers, ...waiting] : waiting;
+  // The admin first, with what served before: what else was asked for may fail again.
+  const repairs = active === undefined ? [] : waiting.filter(({ kind }) => kind === 'repair');
+  const wanted = repairs.length > 0 ? repairs : waiting;
+  const triggers = stuck ? [...attempt.triggers, ...wanted] : wanted;
   const where = placeOf(state, active);
   const id = state.nextKey;
-  const repairing = active !== undefined && triggers.every(({ kind }) => kind === 'repair');
   return {
     state: {
       ...state,
       nextKey: id + 1,
       nextFamily: Math.max(state.nextFamily, where.family + 1),
-      waiting: [],
+      waiting: waiting.filter((trigger) => !wanted.includes(trigger)),
       attempt: { kind: 'preparing', id, triggers, ...where },
     },
     effects: [
@@ -54,7 +56,10 @@ export function proceed(state: SupervisorState): Step {
         kind: 'prepare',
         id,
         ...where,
-        source: repairing ? { kind: 'saved', config: active.config } : { kind: 'inputs' },
+        source:
+          active !== undefined && repairs.length > 0
+            ? { kind: 'saved', config: active.config }
+            : { kind: 'inputs' },
         unlessItIs: triggers.every(({ kind }) => kind === 'input') ? active?.config : undefined,
         check: true,
         proven: triggers.some(({ kind }) => OTHER_BINARY.includes(kind)) ? undefined : active?.config,
@@ -85,6 +90,14 @@ export function prepared(state: SupervisorState, id: number, result: Preparation
     return nothingServes
       ? andThen(said, (now) => stop(now, { code: 1, why: reason }))
       : andThen(said, proceed);
+  }
+  if (
+    result.config === state.lastFailed &&
+    triggers.length > 0 &&
+    triggers.every(({ kind }) => kind === 'input')
+  ) {
+    const reason = 'this configuration has failed before; ask for a hot restart to try it again';
+    return andThen({ state: idle, effects: reported(triggers, 'failed', number, reason) }, proceed);
   }
   const ready: Prepared = { triggers, start, number, family, config: result.config };
   const stuck = state.epochs.find(({ phase }) => phase === 'initializing');
@@ -227,7 +240,7 @@ export function startTimeout(state: SupervisorState, key: number): Step {
 /** The child is gone and its parent serves: what it left behind must be undone before the next one (traps 1 and 2). */
 export function childFailed(
   state: SupervisorState,
-  { triggers, number, start }: Extract<Attempt, { kind: 'starting' }>,
+  { triggers, number, start, config }: Extract<Attempt, { kind: 'starting' }>,
   how: string,
 ): Step {
   const active = activeEpoch(state);
@@ -238,12 +251,16 @@ export function childFailed(
   const record = reported(triggers, 'failed', number, `epoch ${number} ended before it was LIVE: ${how}`);
   if (start !== 'hot') {
     // It shared nothing with the old epoch, so there is nothing to undo.
-    return andThen({ state: { ...state, attempt: undefined }, effects: [...record, kept] }, proceed);
+    return andThen(
+      { state: { ...state, attempt: undefined, lastFailed: config }, effects: [...record, kept] },
+      proceed,
+    );
   }
   return {
     state: {
       ...state,
       nextKey: id + 1,
+      lastFailed: config,
       attempt: { kind: 'undoing', id, family, number: active.number, hangs: false },
     },
     effects: [...record, kept, { kind: 'undo', id, family, number: active.number }],

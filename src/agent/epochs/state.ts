@@ -25,6 +25,8 @@ export interface SupervisorState {
   readonly drainAsked: boolean;
   /** Configuration of the last epoch that was LIVE: what a crash goes back to. */
   readonly lastGood: string | undefined;
+  /** Configuration of a child that passed the check and failed all the same: no file that changes makes it worth another try. */
+  readonly lastFailed: string | undefined;
   readonly nextKey: number;
   readonly nextFamily: number;
 }
@@ -239,6 +241,7 @@ export function initialState(rules: Rules): SupervisorState {
     wedged: false,
     drainAsked: false,
     lastGood: undefined,
+    lastFailed: undefined,
     nextKey: 0,
     nextFamily: 1,
   };

@@ -172,7 +172,32 @@ describe('a hot restart', () => {
     world.ask(1);
     happen(world, 'look-again', 'hangs', 'look-again');
     expect(spawned(world)).toEqual(['fresh 0', 'hot 1']);
-    happen(world, 'freed, admin closed', 'valid', 'live');
+    happen(world, 'freed, admin closed', 'valid', 'live', 'valid', 'idle', 'live');
+    expect(world.outcomes.get(1)).toBe('live');
+  });
+
+  it('tries a configuration that has failed again when somebody asks, but not because its files have changed', () => {
+    const world = started();
+    world.ask(0);
+    happen(world, 'valid, new', 'crash', 'freed');
+    world.dispatch({ kind: 'restart-asked', triggers: [{ id: 1, kind: 'input', detail: 'a file changed' }] });
+    happen(world, 'valid, new');
+    expect(world.outcomes.get(1)).toBe('failed');
+    expect(spawned(world)).toEqual(['fresh 0', 'hot 1']);
+    world.ask(2);
+    happen(world, 'valid, new', 'live');
+    expect(world.outcomes.get(2)).toBe('live');
+  });
+
+  it('repairs with what served before, though more is asked for', () => {
+    const world = started();
+    world.ask(0);
+    happen(world, 'valid, new');
+    world.ask(1);
+    happen(world, 'crash', 'freed, admin closed');
+    const prepared = world.effects.findLast((each) => each.kind === 'prepare');
+    expect(prepared).toMatchObject({ source: { kind: 'saved', config: 'good' } });
+    happen(world, 'valid', 'live', 'valid', 'idle', 'live');
     expect(world.outcomes.get(1)).toBe('live');
   });
 

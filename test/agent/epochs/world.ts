@@ -65,6 +65,9 @@ export function createWorld(
             result: { kind: 'rejected', reason: 'bad' },
           });
         }
+        if (effect.source.kind === 'inputs') {
+          add('valid, new', { kind: 'prepared', id: effect.id, result: { kind: 'valid', config: 'new' } });
+        }
         return void add('valid', {
           kind: 'prepared',
           id: effect.id,
@@ -136,6 +139,7 @@ export function createWorld(
       pending = pending.filter((each) => each !== chosen);
       if (event.kind === 'exited')
         drop((other) => 'key' in other && other.kind !== 'timer' && other.key === event.key);
+      if (event.kind === 'prepared') drop((other) => other.kind === 'prepared' && other.id === event.id);
       if (event.kind === 'undone') drop((other) => other.kind === 'undone' && other.id === event.id);
       dispatch(event);
       if (event.kind === 'live') {
