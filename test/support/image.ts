@@ -36,7 +36,7 @@ export async function buildImage(folder: string): Promise<Image> {
     (await execa('buildah', [...store, command, ...args], { env })).stdout;
   const policy = ['--signature-policy', inFolder('policy.json')];
 
-  await execa('debootstrap', ['--variant=minbase', 'bookworm', inFolder('base'), await debianMirror()]);
+  await execa('debootstrap', ['--variant=minbase', 'bookworm', inFolder('base'), ...(await debianMirror())]);
   const base = await buildah('from', 'scratch');
   await execa('tar', ['-C', inFolder('base'), '-cf', inFolder('base.tar'), '.']);
   await rm(inFolder('base'), { recursive: true });
@@ -76,11 +76,14 @@ export async function buildImage(folder: string): Promise<Image> {
   };
 }
 
-/** The mirror from which this machine's own apt takes Debian. */
-async function debianMirror(): Promise<string> {
+/** The mirror from which this machine's own apt takes Debian; none: debootstrap knows one. */
+async function debianMirror(): Promise<string[]> {
   const filter = ['--format', '$(REPO_URI)', 'Created-By: Packages', 'Codename: bookworm', 'Component: main'];
   const { stdout } = await execa('apt-get', ['indextargets', ...filter]);
-  return stdout.split('\n').find((uri) => uri !== '') ?? 'http://deb.debian.org/debian';
+  return stdout
+    .split('\n')
+    .filter((uri) => uri !== '')
+    .slice(0, 1);
 }
 
 /** Options that mount settings for npm and pip, with this machine's certificates, into the build. */
