@@ -1,9 +1,6 @@
 /** The spine of `pilot-agent proxy`: the only place that knows all the parts. */
 import { existsSync } from 'node:fs';
-import { controlPlaneSecrets } from '../bootstrap/control-plane.ts';
 import { watchLocalFiles } from '../bootstrap/local-files.ts';
-import { followSecretFiles, writeSecretFiles } from '../bootstrap/secret-files.ts';
-import { removeBootstrap as removeFile, writeLightstepToken } from '../bootstrap/write.ts';
 import type { AgentConfig } from '../config/agent-config.ts';
 import type { LoadedConfig } from '../config/load-config.ts';
 import { describeOrigin } from '../config/origin.ts';
@@ -12,19 +9,22 @@ import { createAgentMetrics } from '../metrics/registry.ts';
 import { buildInfo } from '../platform/build-info.ts';
 import { millis } from '../platform/duration.ts';
 import type { Logger } from '../platform/logger.ts';
-import { requireFreePort } from '../platform/ports.ts';
 import { createAdmins } from './admins.ts';
 import { createBootstrapFiles } from './bootstrap-files.ts';
 import { createEditionStore } from './edition-store.ts';
-import { configFiles, deriveEdition, type Edition, pinned } from './editions.ts';
+import { configFiles, deriveEdition } from './editions.ts';
 import { createEnvoyPorts } from './envoy-ports.ts';
-import { activeEpoch, type Exit, type Rules } from './epochs/state.ts';
+import { activeEpoch, type Exit } from './epochs/state.ts';
 import { createFamilies } from './families.ts';
 import { inherit } from './heritage.ts';
 import { attachToProcess } from './lifecycle.ts';
-import { type Pod, readPod } from './node.ts';
+import { readPod } from './node.ts';
 import { giveUpRoot } from './privileges.ts';
 import { createReadiness, type LastRestart } from './readiness.ts';
+import { renewEdition } from './renew-edition.ts';
+import { requireEnvoysPorts } from './required-ports.ts';
+import { rulesOf } from './rules.ts';
+import { prepareSecrets } from './secrets.ts';
 import { startServers } from './servers.ts';
 import { canonicalFile } from './state-file.ts';
 import { createStateRecorder } from './state-recorder.ts';
@@ -32,13 +32,6 @@ import { createStatusRecorder } from './status.ts';
 import { createSupervisor, type Supervisor } from './supervisor.ts';
 import { createTriggers, type Triggers } from './triggers.ts';
 import { watchInputs } from './watch-inputs.ts';
-
-const TERM_GRACE = millis(3_000);
-const STEADY_AFTER = millis(60_000);
-const FIRST_BACKOFF = millis(200);
-/** The child counts from when it takes over, which is a moment before it is seen to be LIVE. */
-const TOLD_MARGIN_MS = 1_000;
-const REAP_MARGIN_MS = 5_000;
 
 export interface ProxyInput {
   readonly loaded: LoadedConfig;
@@ -75,7 +68,6 @@ async function supervise({ loaded, reload, env, log }: ProxyInput, onClose: OnCl
   onClose(() => workplace.close());
   const config: AgentConfig = { ...loaded.config, localConfig: workplace.localConfig };
 
-  const missingSecrets = await prepareSecrets(config, log, onClose);
   const first = await deriveEdition(config, pod, env);
   const { identity } = first;
   log.info(
@@ -83,15 +75,16 @@ async function supervise({ loaded, reload, env, log }: ProxyInput, onClose: OnCl
   );
   const editions = createEditionStore(
     first,
-    () => deriveAgain({ running: config, pod, reload, env, log }),
+    () => renewEdition({ running: config, pod, reload, env, log }),
     log,
   );
   const admins = createAdmins(identity.localhost, config.proxyAdminPort);
   const heritage = await inherit(config, identity.localhost, log, onClose);
   // Until the supervisor has them, the Envoys of the agent before serve on whatever becomes of this one.
   let inCharge = heritage.epochs.length === 0;
-  const cleanUp = (close: () => void) => onClose(() => (inCharge ? close() : undefined));
+  const cleanUp = (close: () => void | Promise<void>) => onClose(() => (inCharge ? close() : undefined));
   if (heritage.epochs.length === 0) await requireEnvoysPorts(config, identity.localhost);
+  const missingSecrets = await prepareSecrets(config, log, cleanUp);
   const families = createFamilies(heritage.baseId ?? config.baseId, process.getuid?.() ?? 0);
   cleanUp(families.removeAll);
   const bootstraps = createBootstrapFiles(config.configPath);
@@ -222,71 +215,4 @@ function sayStart({ warnings, origins }: LoadedConfig, log: Logger): void {
       log.debug(`${key} is set by ${describeOrigin(origin)}`);
     }
   }
-}
-
-/**
- * Puts the files with secrets where Envoy looks for them.
- * @returns asks which certificates on the way to the control plane are missing
- */
-async function prepareSecrets(
-  config: AgentConfig,
-  log: Logger,
-  onClose: OnClose,
-): Promise<() => readonly string[]> {
-  const secrets = controlPlaneSecrets(config);
-  let missing = await writeSecretFiles(secrets);
-  for (const { path } of secrets) onClose(() => removeFile(path));
-  const followed = followSecretFiles({
-    secrets,
-    onChange: (still) => {
-      missing = still;
-      log.info('Certificates for the control plane have come');
-    },
-    onError: (error) => log.warn(error.message),
-  });
-  onClose(() => followed.close());
-  if (config.tracing?.kind === 'lightstep') {
-    const token = await writeLightstepToken(config.configPath, config.tracing.accessToken);
-    onClose(() => removeFile(token));
-  }
-  return () => missing;
-}
-
-/** What a hot restart starts Envoy with: the inputs as they are now, where they can take effect. */
-async function deriveAgain(again: {
-  readonly running: AgentConfig;
-  readonly pod: Pod;
-  readonly reload: () => Promise<LoadedConfig>;
-  readonly env: NodeJS.ProcessEnv;
-  readonly log: Logger;
-}): Promise<Edition> {
-  const { running, pod, reload, env, log } = again;
-  const loaded = await reload();
-  for (const warning of loaded.warnings) log.warn(warning);
-  const { config, waiting } = pinned(running, loaded.config);
-  if (waiting.length > 0) {
-    log.warn(`Changed, but in force only when the agent starts again: ${waiting.join(', ')}`);
-  }
-  return deriveEdition(config, await readPod(config, pod), env);
-}
-
-/** What Envoy is going to bind: where a port is taken, the agent says so before anything is started, and names the setting. */
-async function requireEnvoysPorts(config: AgentConfig, localhost: string): Promise<void> {
-  // A bootstrap of the user's own has ports of its own.
-  if (config.customConfigFile !== undefined) return;
-  await requireFreePort({ host: localhost, port: config.proxyAdminPort, setting: '--proxyAdminPort' });
-  if (config.statusPort === 0 || config.envoyStatusPort === 0) return;
-  await requireFreePort({ host: undefined, port: config.envoyStatusPort, setting: 'ENVOY_STATUS_PORT' });
-}
-
-function rulesOf(config: AgentConfig): Rules {
-  return {
-    maxRestarts: config.maxRestarts,
-    hotRestartTimeout: config.hotRestartTimeout,
-    toldAfter: millis(Math.max(0, config.parentShutdownDuration - TOLD_MARGIN_MS)),
-    reapAfter: millis(config.parentShutdownDuration + REAP_MARGIN_MS),
-    termGrace: TERM_GRACE,
-    steadyAfter: STEADY_AFTER,
-    firstBackoff: FIRST_BACKOFF,
-  };
 }
