@@ -20,7 +20,7 @@ export type ConfigSource =
 export const READINESS_DEADLINE = millis(800);
 
 const FILTER =
-  '^(cluster_manager\\.cds\\.update_(success|rejected)|listener_manager\\.lds\\.update_(success|rejected)' +
+  '^(cluster_manager\\.cds\\.update_(success|rejected|failure)|listener_manager\\.lds\\.update_(success|rejected|failure)' +
   '|listener_manager\\.workers_started|server\\.(live|state))$';
 const STATS_PATH = `/stats?filter=${encodeURIComponent(FILTER)}`;
 const STATES: Readonly<Record<string, string>> = {
@@ -61,8 +61,8 @@ function describeFailure(error: Error, deadline: Millis): string {
  */
 export function interpretStats(text: string, source: ConfigSource): Readiness {
   const stats = parseStats(text);
-  const cds = updates(stats, 'cluster_manager.cds');
-  const lds = updates(stats, 'listener_manager.lds');
+  const cds = updates(stats, 'cluster_manager.cds', source);
+  const lds = updates(stats, 'listener_manager.lds', source);
   const wanted = [cds, lds].filter((service) => service !== undefined);
   const counts = `cds updates: ${describeUpdates(cds)}; lds updates: ${describeUpdates(lds)}`;
   if (wanted.some(({ success }) => success === 0)) {
@@ -91,11 +91,20 @@ function parseStats(text: string): ReadonlyMap<string, number> {
   return stats;
 }
 
-function updates(stats: ReadonlyMap<string, number>, service: string): Updates | undefined {
+/**
+ * A file that is no YAML or JSON at all counts as a failure with Envoy, and is as good as rejected where nothing came before it;
+ * afterwards it may have been an editor that moves the old file away first. Failures of a control plane are lost connections.
+ */
+function updates(
+  stats: ReadonlyMap<string, number>,
+  service: string,
+  source: ConfigSource,
+): Updates | undefined {
   const success = stats.get(`${service}.update_success`);
   const rejected = stats.get(`${service}.update_rejected`);
   if (success === undefined && rejected === undefined) return undefined;
-  return { success: success ?? 0, rejected: rejected ?? 0 };
+  const broken = source.kind === 'files' && !success ? (stats.get(`${service}.update_failure`) ?? 0) : 0;
+  return { success: success ?? 0, rejected: (rejected ?? 0) + broken };
 }
 
 function describeUpdates(service: Updates | undefined): string {

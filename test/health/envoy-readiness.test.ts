@@ -25,6 +25,22 @@ describe('interpretStats', () => {
     expect(interpretStats(text, ISTIOD)).toEqual({ ready: true });
   });
 
+  it('takes a file that Envoy cannot even parse for rejected, but no lost connection to a control plane', () => {
+    const failed = `listener_manager.lds.update_failure: 1\n${stats([1, 0], [0, 0])}`;
+    expect(interpretStats(failed, FILES)).toMatchObject({
+      ready: false,
+      reason: expect.stringMatching(
+        /^config received from local files, but was rejected: .*0 successful, 1 rejected \(/,
+      ),
+    });
+    expect(interpretStats(failed, ISTIOD)).toMatchObject({
+      reason: expect.stringMatching(/^config not fully received from XDS server/),
+    });
+    expect(interpretStats(failed.replace('lds.update_success: 0', 'lds.update_success: 1'), FILES)).toEqual({
+      ready: true,
+    });
+  });
+
   it.each([
     [
       'nothing',
