@@ -52,6 +52,14 @@ describe('links', () => {
   });
 });
 
+it('the map in docs/architecture.md has each file of src/agent, and no other', async () => {
+  const page = pages.find(({ path }) => path === 'docs/architecture.md')?.text ?? '';
+  const [, map = ''] = /^## The files of src\/agent$(.*?)^## /ms.exec(page) ?? [];
+  const named = [...map.matchAll(/^\| `([^`]+)`/gm)].map(([, file = '']) => file);
+  const files = await readdir(join(root, 'src/agent'), { recursive: true });
+  expect(named.sort()).toEqual(files.filter((name) => name.endsWith('.ts')).sort());
+});
+
 describe('commands', () => {
   const commands = pages.flatMap(({ path, text }) => commandsOf(text).map((line) => ({ path, line })));
   const calls = commands.flatMap(({ path, line }) =>
