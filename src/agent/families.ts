@@ -1,4 +1,4 @@
-import { chooseBaseId, removeSharedMemory } from '../envoy/base-id.ts';
+import { randomBaseId, removeSharedMemory } from '../envoy/base-id.ts';
 
 /** The base ids of the families of epochs that this agent has had. */
 export interface Families {
@@ -7,14 +7,14 @@ export interface Families {
   removeAll(): void;
 }
 
-/** @param first base id of family 0; undefined: the agent chooses one that is free for `uid` */
-export function createFamilies(first: number | undefined, uid: number): Families {
-  const ids = new Map<number, number>([[0, first ?? chooseBaseId(uid)]]);
+/** @param first base id of family 0 */
+export function createFamilies(first: number, uid: number): Families {
+  const ids = new Map<number, number>([[0, first]]);
   return {
     baseId: (family) => {
       const known = ids.get(family);
       if (known !== undefined) return known;
-      const chosen = chooseBaseId(uid);
+      const chosen = randomBaseId(uid);
       ids.set(family, chosen);
       return chosen;
     },

@@ -4,6 +4,7 @@ import { watchLocalFiles } from '../bootstrap/local-files.ts';
 import type { AgentConfig } from '../config/agent-config.ts';
 import type { LoadedConfig } from '../config/load-config.ts';
 import { describeOrigin } from '../config/origin.ts';
+import { claimBaseId } from '../envoy/base-id.ts';
 import { resolveEnvoy } from '../envoy/binary.ts';
 import { createAgentMetrics } from '../metrics/registry.ts';
 import { buildInfo } from '../platform/build-info.ts';
@@ -84,8 +85,14 @@ async function supervise({ loaded, reload, env, log }: ProxyInput, onClose: OnCl
   let inCharge = heritage.epochs.length === 0;
   const cleanUp = (close: () => void | Promise<void>) => onClose(() => (inCharge ? close() : undefined));
   if (heritage.epochs.length === 0) await requireEnvoysPorts(config, identity.localhost);
+  const uid = process.getuid?.() ?? 0;
+  const claim = async () => {
+    const claimed = await claimBaseId(uid);
+    onClose(() => claimed.close());
+    return claimed.baseId;
+  };
   const missingSecrets = await prepareSecrets(config, log, cleanUp);
-  const families = createFamilies(heritage.baseId ?? config.baseId, process.getuid?.() ?? 0);
+  const families = createFamilies(heritage.baseId ?? config.baseId ?? (await claim()), uid);
   cleanUp(families.removeAll);
   const bootstraps = createBootstrapFiles(config.configPath);
   cleanUp(bootstraps.removeAll);

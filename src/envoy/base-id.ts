@@ -1,5 +1,7 @@
 import { randomInt } from 'node:crypto';
 import { existsSync, lstatSync, readFileSync, rmSync } from 'node:fs';
+import { createServer } from 'node:net';
+import type { Closable } from '../platform/closable.ts';
 import { processArgs, processIds } from '../platform/processes.ts';
 import { readEnvoyArgv } from './read-argv.ts';
 
@@ -11,18 +13,47 @@ export function sharedMemoryFile(baseId: number): string {
 /** Envoy multiplies the base id by ten and keeps it in 32 bits. */
 const MAX_BASE_ID = 200_000_000;
 
+/** A base id that no Envoy has and no other agent is about to take; `close()` lets others have it. */
+export interface ClaimedBaseId extends Closable {
+  readonly baseId: number;
+}
+
 /**
- * The base id for a new family of epochs: 0, as in a pod that holds one Envoy, unless another Envoy of this machine has it or
- * left shared memory behind that `uid` may not replace; then a random one, so that two agents that start together miss each other.
+ * The base id for an agent's first Envoy: 0, as in a pod that holds one Envoy, unless another Envoy of this machine has it, another
+ * agent has claimed it, or shared memory was left behind that `uid` may not replace; then a random one.
  */
-export function chooseBaseId(uid: number): number {
-  const taken = baseIdsInUse();
-  for (let candidate = 0; ; candidate = randomInt(1, MAX_BASE_ID)) {
-    const file = sharedMemoryFile(candidate);
-    if (taken.has(candidate) || !mayReplace(file, uid)) continue;
-    // An Envoy of another network namespace shows no socket here, but the shared memory may be the same.
-    if (!existsSync(file) || !baseIdsOfProcesses().has(candidate)) return candidate;
+export async function claimBaseId(uid: number): Promise<ClaimedBaseId> {
+  for (let candidate = 0; ; candidate = randomBaseId(uid)) {
+    const claim = isFree(candidate, uid) ? await claimName(`pilot-agent-base-id-${candidate}`) : undefined;
+    if (claim !== undefined) return { baseId: candidate, close: claim.close };
   }
+}
+
+/** A base id for a further family of the same agent: one of 200 million, so that nobody else takes it at this moment. */
+export function randomBaseId(uid: number): number {
+  for (;;) {
+    const candidate = randomInt(1, MAX_BASE_ID);
+    if (isFree(candidate, uid)) return candidate;
+  }
+}
+
+function isFree(baseId: number, uid: number): boolean {
+  const file = sharedMemoryFile(baseId);
+  if (baseIdsInUse().has(baseId) || !mayReplace(file, uid)) return false;
+  // An Envoy of another network namespace shows no socket here, but the shared memory may be the same.
+  return !existsSync(file) || !baseIdsOfProcesses().has(baseId);
+}
+
+/** Takes an abstract socket, of which there is one of a name in a network namespace; the kernel frees it with the process. */
+function claimName(name: string): Promise<Closable | undefined> {
+  return new Promise((resolve) => {
+    const server = createServer((socket) => socket.destroy());
+    server.once('error', () => resolve(undefined));
+    server.listen({ path: `\0${name}` }, () => {
+      server.unref();
+      resolve({ close: () => new Promise((closed) => server.close(() => closed())) });
+    });
+  });
 }
 
 /** Base ids of every Envoy whose command line can be seen. */
