@@ -7,6 +7,7 @@ import { type Declaration, type Family, sampleSuffixes, toFamily } from './famil
 import type { Format } from './format.ts';
 import { createLineReader } from './lines.ts';
 import { type Metadata, parseMetadata } from './metadata.ts';
+import { countNewlines } from './newlines.ts';
 import { parseSample, renderSample } from './sample.ts';
 import { createSampleScanner } from './sample-scanner.ts';
 
@@ -39,7 +40,8 @@ const NEWLINE = 10;
 const RETURN = 13;
 const NEWLINE_BYTES = Buffer.from('\n');
 
-export function createBodyReader(input: Format, output: Format, sink: BodySink): BodyReader {
+/** @param trusted whether it is enough to look at some of the lines: Envoy's are all made by the same few lines of code */
+export function createBodyReader(input: Format, output: Format, sink: BodySink, trusted = false): BodyReader {
   const scanner = createSampleScanner();
   const left: Record<LeftOut, number> = { invalid_line: 0, line_too_long: 0, eof_in_middle: 0 };
   let samples = 0;
@@ -63,15 +65,15 @@ export function createBodyReader(input: Format, output: Format, sink: BodySink):
     runCount = 0;
   }
 
-  function addToRun(buffer: Buffer, from: number, to: number): void {
+  function addToRun(buffer: Buffer, from: number, to: number, count = 1): void {
     if (run !== buffer || runTo !== from) {
       flushRun();
       run = buffer;
       runFrom = from;
     }
     runTo = to;
-    runCount += 1;
-    samples += 1;
+    runCount += count;
+    samples += count;
   }
 
   function enterFamilyOf(buffer: Buffer, from: number, nameEnd: number): void {
@@ -134,7 +136,15 @@ export function createBodyReader(input: Format, output: Format, sink: BodySink):
   }
 
   function onLines(buffer: Buffer, from: number, to: number): void {
+    let checked = from;
     for (let at = from; at < to; ) {
+      if (trusted && at >= checked) {
+        checked = blockEnd(buffer, at, to);
+        if (passBlock(buffer, at, checked)) {
+          at = checked;
+          continue;
+        }
+      }
       if (ended) noteEndInTheMiddle(buffer, at, to);
       const newline = scanner.scan(buffer, at);
       if (newline !== -1) {
@@ -148,6 +158,22 @@ export function createBodyReader(input: Format, output: Format, sink: BodySink):
       }
     }
     flushRun();
+  }
+
+  /**
+   * Passes the samples between two declarations on as they are when the first and the last of them are beyond doubt, and of
+   * the declared family.
+   */
+  function passBlock(buffer: Buffer, from: number, to: number): boolean {
+    if (ended || from === to || scanner.scan(buffer, from) === -1) return false;
+    const { nameEnd } = scanner;
+    const last = to < 2 ? 0 : buffer.lastIndexOf(NEWLINE, to - 2) + 1;
+    if (last < from || (last > from && scanner.scan(buffer, last) !== to - 1)) return false;
+    if (declared === undefined || !isPrefix(declared.name, buffer, from)) return false;
+    if (!isPrefix(declared.name, buffer, last)) return false;
+    enterFamilyOf(buffer, from, nameEnd);
+    addToRun(buffer, from, to, countNewlines(buffer, from, to));
+    return true;
   }
 
   /** An application that concatenates bodies, as some do, has an end in its middle; what follows counts as well. */
@@ -179,6 +205,18 @@ function isAt(name: Buffer, buffer: Buffer, from: number, to: number): boolean {
   if (name.length !== to - from) return false;
   for (let i = name.length - 1; i >= 0; i--) if (name[i] !== buffer[from + i]) return false;
   return true;
+}
+
+const isPrefix = (name: string, buffer: Buffer, from: number) =>
+  buffer.toString('latin1', from, from + name.length) === name;
+
+/** Where the next line begins that begins with `#`, or `to`. */
+function blockEnd(buffer: Buffer, from: number, to: number): number {
+  for (let at = from; ; at += 1) {
+    at = buffer.indexOf(HASH, at);
+    if (at === -1 || at >= to) return to;
+    if (at === from || buffer[at - 1] === NEWLINE) return at;
+  }
 }
 
 const isBlank = (byte: number | undefined) =>

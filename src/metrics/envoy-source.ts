@@ -41,7 +41,7 @@ export function envoySource(admin: () => StatsAdmin | undefined): MetricsSource 
           throw new ScrapeError('connect', 'the admin interface does not answer', { cause: last });
         try {
           const answer = await admin()?.open(`/stats/prometheus${request.query}`, headers, left, signal);
-          if (answer !== undefined) return await readAnswer(answer);
+          if (answer !== undefined) return { ...(await readAnswer(answer)), trusted: true };
         } catch (error) {
           if (!NOT_THERE.has(errorCode(error) ?? '')) throw error;
           last = error;

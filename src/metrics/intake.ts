@@ -21,12 +21,14 @@ export type IntakeState =
   | {
       readonly kind: 'short';
       readonly format: Format;
+      readonly trusted: boolean;
       readonly chunks: readonly Buffer[];
       readonly cut: ScrapeError | undefined;
     }
   | {
       readonly kind: 'long';
       readonly format: Format;
+      readonly trusted: boolean;
       /** The rest of the body comes from `rest`. */
       readonly chunks: readonly Buffer[];
       readonly rest: AsyncIterator<Buffer>;
@@ -60,27 +62,27 @@ async function readAhead(
   request: ScrapeRequest,
   signal: AbortSignal,
 ): Promise<IntakeState> {
-  const { format, chunks: body } = await source.open(request, signal);
+  const { format, trusted = false, chunks: body } = await source.open(request, signal);
   const rest = body[Symbol.asyncIterator]();
   const chunks: Buffer[] = [];
   let bytes = 0;
   try {
     while (bytes <= READ_AHEAD_BYTES) {
       const next = await rest.next();
-      if (next.done === true) return { kind: 'short', format, chunks, cut: undefined };
+      if (next.done === true) return { kind: 'short', format, trusted, chunks, cut: undefined };
       if (next.value.length === 0) continue;
       chunks.push(next.value);
       if (bytes === 0) refuseHtml(next.value);
       bytes += next.value.length;
     }
-    return { kind: 'long', format, chunks, rest };
+    return { kind: 'long', format, trusted, chunks, rest };
   } catch (thrown) {
     const error = toScrapeError(thrown, 'body');
     if (error.reason === 'html') {
       await rest.return?.();
       throw error;
     }
-    return { kind: 'short', format, chunks, cut: error };
+    return { kind: 'short', format, trusted, chunks, cut: error };
   }
 }
 

@@ -127,7 +127,7 @@ function readShort(
   merge: Merge,
 ): Read {
   const { index, sink } = createIndexSink(intake.rank);
-  const reader = createBodyReader(state.format, request.format, sink);
+  const reader = createBodyReader(state.format, request.format, sink, state.trusted);
   for (const chunk of state.chunks) reader.push(chunk);
   const report = reader.finish(state.cut === undefined);
   merge.add(index);
@@ -141,7 +141,7 @@ async function readLong(
   merge: Merge,
 ): Promise<Read> {
   const stream = merge.stream(intake.rank);
-  const reader = createBodyReader(state.format, request.format, stream);
+  const reader = createBodyReader(state.format, request.format, stream, state.trusted);
   let cut: ScrapeError | undefined;
   for (const chunk of state.chunks) {
     reader.push(chunk);
