@@ -3,20 +3,10 @@
  * to be done goes out as effects, which `supervisor.ts` carries out.
  */
 import { drainAsked, drained, endNow, graceOver, leave, leaverExited, stop } from './leaving.ts';
+import { becameIdle, reap, told } from './old-epochs.ts';
 import { adopt, becameLive, beginFresh, crashed, steady } from './recovery.ts';
-import {
-  becameIdle,
-  childFailed,
-  launchIfRoom,
-  lookAgain,
-  parentLost,
-  prepared,
-  proceed,
-  reap,
-  startTimeout,
-  told,
-  undone,
-} from './restart.ts';
+import { launchIfRoom, prepared, proceed, startTimeout } from './restart.ts';
+import { childFailed, lookAgain, parentLost, undone } from './setbacks.ts';
 import {
   andThen,
   type Epoch,
