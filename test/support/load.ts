@@ -9,7 +9,14 @@ export interface Load {
   succeeded(): number;
   /** What went wrong, one line each. */
   failures(): readonly string[];
+  failed(): readonly Failure[];
   stop(): Promise<void>;
+}
+
+export interface Failure {
+  /** When it was seen, in milliseconds since 1970. */
+  readonly at: number;
+  readonly what: string;
 }
 
 /** Runs `once` on several workers until it is stopped. */
@@ -20,14 +27,15 @@ function repeat(
 ): Load {
   let stopping = false;
   let succeeded = 0;
-  const failures: string[] = [];
+  const failures: Failure[] = [];
   const running = Array.from({ length: workers }, async (_, worker) => {
     while (!stopping) {
       try {
-        await once(worker);
+        await withDeadline(once(worker));
         succeeded += 1;
       } catch (error) {
-        if (!stopping) failures.push(error instanceof Error ? error.message : String(error));
+        const what = error instanceof Error ? error.message : String(error);
+        if (!stopping) failures.push({ at: Date.now(), what });
         // A server that is away must not turn the load into a busy loop.
         await delay(1);
       }
@@ -35,7 +43,8 @@ function repeat(
   });
   return {
     succeeded: () => succeeded,
-    failures: () => failures,
+    failures: () => failures.map(({ what }) => what),
+    failed: () => failures,
     stop: async () => {
       stopping = true;
       await Promise.all(running);
@@ -44,13 +53,39 @@ function repeat(
   };
 }
 
+export interface HttpLoadOptions {
+  /** Otherwise each request has a new connection. */
+  readonly keepAlive?: boolean;
+  /** Between two requests of a worker. */
+  readonly pauseMs?: number;
+}
+
+/** A client that never gets its answer has lost its request too. */
+const DEADLINE_MS = 20_000;
+
+async function withDeadline(work: Promise<void>): Promise<void> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(new Error(`no answer within ${DEADLINE_MS} ms`)), DEADLINE_MS);
+  });
+  try {
+    await Promise.race([work, late]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
 /** HTTP/1.1: keep-alive connections with one request after the other; or a new connection for each. */
-export function http1Load(port: number, workers: number, keepAlive = true): Load {
+export function http1Load(
+  port: number,
+  workers: number,
+  { keepAlive = true, pauseMs = 0 }: HttpLoadOptions = {},
+): Load {
   const agent = new Agent({ keepAlive, maxSockets: workers });
   return repeat(
     workers,
-    () =>
-      new Promise<void>((resolve, reject) => {
+    async () => {
+      await new Promise<void>((resolve, reject) => {
         get({ agent, host: '127.0.0.1', port, path: '/' }, (response) => {
           response.on('error', reject);
           response.on('close', () => {
@@ -59,13 +94,15 @@ export function http1Load(port: number, workers: number, keepAlive = true): Load
           });
           response.resume();
         }).on('error', (error) => reject(new Error(`HTTP/1.1: ${error.message}`)));
-      }),
+      });
+      if (pauseMs > 0) await delay(pauseMs);
+    },
     () => agent.destroy(),
   );
 }
 
 /** HTTP/2: each worker has a connection and opens a new one when Envoy says GOAWAY, as clients do. */
-export function http2Load(port: number, workers: number): Load {
+export function http2Load(port: number, workers: number, { pauseMs = 0 }: HttpLoadOptions = {}): Load {
   const open = () => {
     const session = connectHttp2(`http://127.0.0.1:${port}`);
     session.on('error', () => {});
@@ -98,6 +135,7 @@ export function http2Load(port: number, workers: number): Load {
         stream.resume();
         stream.end();
       });
+      if (pauseMs > 0) await delay(pauseMs);
     },
     () => {
       for (const session of sessions) session.destroy();
@@ -134,6 +172,7 @@ function echo(socket: ReturnType<typeof connect>): Promise<void> {
     };
     const onData = () => done();
     const onClose = () => done(new Error('closed before the echo came'));
+    if (socket.destroyed) return onClose(); // between two echoes
     socket.on('data', onData).on('close', onClose).on('error', done);
     socket.write('ping');
   });

@@ -40,7 +40,7 @@ const FOR_EVER = '0s';
 
 /** Connections that are kept and connections for one request each. */
 function startLoad(port: number) {
-  const loads = [http1Load(port, 2), http1Load(port, 1, false)];
+  const loads = [http1Load(port, 2), http1Load(port, 1, { keepAlive: false })];
   const succeeded = () => loads.reduce((sum, load) => sum + load.succeeded(), 0);
   return {
     runs: () => until('requests are answered', () => succeeded() > 100),

@@ -32,7 +32,7 @@ describe('hot restarts under load', () => {
     await agent.ready();
     const loads = [
       http1Load(http, 6),
-      http1Load(http, 2, false),
+      http1Load(http, 2, { keepAlive: false }),
       http2Load(http, 2),
       tcpLoad(tcp, 4, DRAIN_S * 500),
     ];

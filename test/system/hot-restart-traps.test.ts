@@ -8,7 +8,6 @@ import {
   envoyOfEpoch,
   type Sidecar,
   type SidecarOptions,
-  slowToInitialize,
   startSidecar,
   untilAlone,
   watchReadiness,
@@ -16,6 +15,7 @@ import {
 import { openTcpServer } from '../support/http-application.ts';
 import { http1Load, type Load } from '../support/load.ts';
 import { isAlive } from '../support/processes.ts';
+import { slowToInitialize } from '../support/spoiled.ts';
 import { tempFolder } from '../support/temp-folder.ts';
 import { until } from '../support/until.ts';
 import { inboundListener } from '../support/xds-resources.ts';

@@ -44,7 +44,7 @@ export function proceed(state: SupervisorState): Step {
       attempt: { kind: 'preparing', id, triggers, ...where },
     },
     effects: [
-      log('info', `Hot restart to epoch ${where.number}: ${describe(triggers)}`),
+      log('info', `Hot restart to epoch ${where.number}${beside(where)}: ${describe(triggers)}`),
       {
         kind: 'prepare',
         id,
@@ -60,6 +60,8 @@ export function proceed(state: SupervisorState): Step {
     ],
   };
 }
+
+const beside = ({ start }: Pick<Prepared, 'start'>) => (start === 'overlap' ? ' of a new base id' : '');
 
 /** Which number and family the next epoch has. Numbers never skip a living parent (trap 7). */
 function placeOf(
