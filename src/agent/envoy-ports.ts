@@ -2,12 +2,13 @@
 import { connect } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
 import { startHeldEnvoy } from '../envoy/held-process.ts';
-import { startEnvoy } from '../envoy/process.ts';
+import { notStarted, startEnvoy } from '../envoy/process.ts';
 import { validateBootstrap } from '../envoy/validate.ts';
 import { type Millis, millis } from '../platform/duration.ts';
+import { toError } from '../platform/errors.ts';
 import type { Logger } from '../platform/logger.ts';
 import type { Admins } from './admins.ts';
-import type { BootstrapFiles } from './bootstrap-files.ts';
+import type { BootstrapFiles, StagedName } from './bootstrap-files.ts';
 import { askToDrain, type DrainOptions, drain, waitForConnections } from './drain.ts';
 import type { EditionStore } from './edition-store.ts';
 import type { Edition } from './editions.ts';
@@ -60,22 +61,25 @@ export function createEnvoyPorts(context: EnvoyPortsContext): EnvoyPorts {
       ) {
         await admins.useSpare(effect);
       }
-      const adminPort = admins.isSpare(effect) ? admins.port(effect) : undefined;
-      const file = await bootstraps.write(effect.number, edition.bootstrap, adminPort);
+      const name = stagedName(effect, edition.name);
+      const file = await bootstraps.stage(name, edition.bootstrap);
       if (!effect.check || edition.name === effect.proven) return { kind: 'valid', config: edition.name };
       const validation = await validateBootstrap(binary, file, env);
       if (validation.kind === 'valid') return { kind: 'valid', config: edition.name };
-      if (!isUsed(effect.number)) bootstraps.remove(effect.number);
+      bootstraps.discard(name);
       return validation;
     },
     spawn: ({ number, family, config }) => {
       const edition = editions.get(config);
       if (edition === undefined) throw new Error(`there is no bootstrap ${config}`);
-      const command = envoyCommand(
-        edition,
-        { bootstrapFile: bootstraps.path(number), epoch: number, baseId: families.baseId(family) },
-        env,
-      );
+      let bootstrapFile: string;
+      try {
+        bootstrapFile = bootstraps.use(stagedName({ number, family }, config), number);
+      } catch (thrown) {
+        return notStarted(toError(thrown));
+      }
+      const baseId = families.baseId(family);
+      const command = envoyCommand(edition, { bootstrapFile, epoch: number, baseId }, env);
       log.info(`Envoy command: ${JSON.stringify(command.args)}`);
       // As PID 1, or with --noAdopt, nobody will take over from this agent: Envoy goes with it, by the kernel's word.
       const start = edition.config.noAdopt || process.pid === 1 ? startEnvoy : startHeldEnvoy;
@@ -109,20 +113,18 @@ export function createEnvoyPorts(context: EnvoyPortsContext): EnvoyPorts {
     untilIdle: async ({ pid }, signal) => pid !== undefined && untilIdle(pid, signal),
     forget: async () => {
       for (const number of bootstraps.epochs()) {
-        if (!isUsed(number) && !isWanted(number)) bootstraps.remove(number);
+        if (!isUsed(number)) bootstraps.remove(number);
       }
     },
   };
 
+  function stagedName(which: Parameters<Admins['port']>[0], config: string): StagedName {
+    return { config, adminPort: admins.isSpare(which) ? admins.port(which) : undefined };
+  }
+
   /** Two families may have the same epoch number, and with it the same file. */
   function isUsed(number: number): boolean {
     return state().epochs.some((epoch) => epoch.number === number);
-  }
-
-  /** An attempt has its file before it has its process. */
-  function isWanted(number: number): boolean {
-    const { attempt } = state();
-    return attempt !== undefined && 'number' in attempt && attempt.number === number;
   }
 }
 

@@ -37,9 +37,13 @@ export function startEnvoy(binary: string, args: readonly string[], env: NodeJS.
     });
     return { pid: child.pid, exited, signal: (signal) => void child.kill(signal) };
   } catch (thrown) {
-    const exited = Promise.resolve<ExitStatus>({ kind: 'not-started', error: toError(thrown) });
-    return { pid: undefined, exited, signal: () => {} };
+    return notStarted(toError(thrown));
   }
+}
+
+/** A start that failed. */
+export function notStarted(error: Error): EnvoyProcess {
+  return { pid: undefined, exited: Promise.resolve({ kind: 'not-started', error }), signal: () => {} };
 }
 
 /**

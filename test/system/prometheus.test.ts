@@ -44,7 +44,8 @@ async function startEnvoy(): Promise<number> {
   });
   const port = await until('Envoy listens', async () => {
     if (child.exitCode !== null) throw new Error(`Envoy ended: ${log}`);
-    return Number((await readFile(join(folder, 'admin'), 'utf8')).split(':').at(-1));
+    // The file is there before its text.
+    return Number((await readFile(join(folder, 'admin'), 'utf8')).split(':').at(-1)) || undefined;
   });
   const listener = await until('Envoy serves', async () => {
     const answer = await fetch(`http://127.0.0.1:${port}/listeners?format=json`);

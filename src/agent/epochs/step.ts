@@ -8,6 +8,7 @@ import { adopt, becameLive, beginFresh, crashed, steady } from './recovery.ts';
 import { launchIfRoom, prepared, proceed, startTimeout } from './restart.ts';
 import { childFailed, lookAgain, parentLost, undone } from './setbacks.ts';
 import {
+  type Attempt,
   andThen,
   type Epoch,
   type EpochPhase,
@@ -103,11 +104,19 @@ function afterExit(
         ? crashed(state, epoch, event)
         : childFailed(state, attempt, event.how);
     }
+    if (isPreparingToReplace(attempt) && !epoch.hasParent && state.lastGood !== undefined) {
+      return crashed(state, epoch, event);
+    }
     if (attempt?.kind === 'replacing' && attempt.old === epoch.key) return launchIfRoom(state, attempt);
   }
   return andThen(parentLost(state, epoch), (now) =>
     now.attempt?.kind === 'waiting-for-room' ? launchIfRoom(now, now.attempt) : unchanged(now),
   );
+}
+
+/** What was to replace a first Envoy may come to nothing: when that Envoy dies, what served before comes first. */
+function isPreparingToReplace(attempt: Attempt | undefined): boolean {
+  return attempt?.kind === 'preparing' && attempt.start === 'fresh' && attempt.triggers.length > 0;
 }
 
 const OLD: readonly EpochPhase[] = ['draining', 'drained', 'leaving'];

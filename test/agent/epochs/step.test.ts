@@ -302,6 +302,17 @@ describe('a crash', () => {
     ]);
   });
 
+  it('of the Envoy that starts again, while another configuration is prepared, goes back to what served', () => {
+    const world = started();
+    crash(world);
+    happen(world, 'valid');
+    world.ask(0);
+    happen(world, 'crash', 'backoff', 'valid', 'live');
+    expect(activeEpoch(world.state())?.config).toBe('good');
+    happen(world, 'valid', 'live');
+    expect(world.outcomes.get(0)).toBe('live');
+  });
+
   it('of a parent, while its child initializes, kills the child and asks again', () => {
     const world = started();
     world.ask(0);
