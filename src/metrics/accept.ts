@@ -1,8 +1,8 @@
 /** Content negotiation with a scraper: q values honoured, the more specific range beating `*` (RFC 9110 §12.5). */
-import type { Format } from './format.ts';
+import { PROTOBUF, type ScrapeFormat } from './format.ts';
 
 export interface Negotiated {
-  readonly format: Format;
+  readonly format: ScrapeFormat;
   readonly contentType: string;
 }
 
@@ -14,7 +14,7 @@ interface Range {
 
 const TEXT: Negotiated = { format: 'text', contentType: 'text/plain; version=0.0.4; charset=utf-8' };
 /** In the order of our own liking, which decides between equals: text is what Envoy speaks. */
-const OFFERS: readonly (Negotiated & { readonly media: string; readonly version: string })[] = [
+const OFFERS: readonly (Negotiated & { readonly media: string; readonly version?: string })[] = [
   { ...TEXT, media: 'text/plain', version: '0.0.4' },
   ...['1.0.0', '0.0.1'].map((version) => ({
     format: 'openmetrics' as const,
@@ -22,7 +22,10 @@ const OFFERS: readonly (Negotiated & { readonly media: string; readonly version:
     media: 'application/openmetrics-text',
     version,
   })),
+  { format: 'protobuf', contentType: PROTOBUF, media: 'application/vnd.google.protobuf' },
 ];
+/** Protobuf is also other messages, and these in other dress: both must be said. */
+const PROTOBUF_PARAMETERS = { proto: 'io.prometheus.client.metricfamily', encoding: 'delimited' };
 
 /** Chooses the format of an answer. Text when the header is missing, unreadable or names nothing we can write. */
 export function negotiateFormat(accept: string | undefined): Negotiated {
@@ -51,7 +54,13 @@ export function acceptsGzip(acceptEncoding: string | undefined): boolean {
   return gzip > 0 && gzip >= identity;
 }
 
-function specificity(range: Range, media: string, version: string): number {
+function specificity(range: Range, media: string, version: string | undefined): number {
+  if (version === undefined) {
+    const isThis = Object.entries(PROTOBUF_PARAMETERS).every(
+      ([name, value]) => range.parameters.get(name) === value,
+    );
+    return range.name === media && isThis ? 4 : 0;
+  }
   if (range.name === media) {
     const asked = range.parameters.get('version');
     if (asked === undefined) return 3;

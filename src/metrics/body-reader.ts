@@ -23,7 +23,7 @@ export interface BodyReport {
   readonly bytes: number;
   /** Lines left out, by why. */
   readonly left: Readonly<Record<LeftOut, number>>;
-  /** The body ended in the middle of a line, or as OpenMetrics without its `# EOF`. */
+  /** The body ended in the middle of a line, or as OpenMetrics without its `# EOF`, or as protobuf in the middle of a family. */
   readonly truncated: boolean;
 }
 

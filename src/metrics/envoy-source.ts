@@ -2,6 +2,7 @@ import type { IncomingMessage } from 'node:http';
 import { setTimeout as delay } from 'node:timers/promises';
 import { type Millis, millis } from '../platform/duration.ts';
 import { errorCode } from '../platform/errors.ts';
+import { PROTOBUF } from './format.ts';
 import { type MetricsSource, readAnswer, ScrapeError } from './source.ts';
 
 /** What the source needs of Envoy's admin interface. */
@@ -29,8 +30,8 @@ export function envoySource(admin: () => StatsAdmin | undefined): MetricsSource 
     async open(request, signal) {
       const end = performance.now() + request.deadline;
       const headers = {
-        // Text only: Envoy 1.38 and later answer with protobuf when a client knows it.
-        accept: 'text/plain;version=0.0.4',
+        // Envoy 1.38 and later answer with protobuf when it is asked for, older ones with text whatever is.
+        accept: request.format === 'protobuf' ? PROTOBUF.replaceAll(' ', '') : 'text/plain;version=0.0.4',
         ...(request.userAgent === undefined ? {} : { 'user-agent': request.userAgent }),
         'x-prometheus-scrape-timeout-seconds': String(request.deadline / 1_000),
       };
@@ -41,7 +42,8 @@ export function envoySource(admin: () => StatsAdmin | undefined): MetricsSource 
           throw new ScrapeError('connect', 'the admin interface does not answer', { cause: last });
         try {
           const answer = await admin()?.open(`/stats/prometheus${request.query}`, headers, left, signal);
-          if (answer !== undefined) return { ...(await readAnswer(answer)), trusted: true };
+          if (answer !== undefined)
+            return { ...(await readAnswer(answer, request.format === 'protobuf')), trusted: true };
         } catch (error) {
           if (!NOT_THERE.has(errorCode(error) ?? '')) throw error;
           last = error;

@@ -3,6 +3,13 @@
 /** Prometheus text 0.0.4, or OpenMetrics 1.0. */
 export type Format = 'text' | 'openmetrics';
 
+/** What an answer may be in: `io.prometheus.client.MetricFamily` messages, each with its length before it, as well. */
+export type ScrapeFormat = Format | 'protobuf';
+
+/** The media type of that, with the parameters that tell it from other protobuf. */
+export const PROTOBUF =
+  'application/vnd.google.protobuf; proto=io.prometheus.client.MetricFamily; encoding=delimited';
+
 export type MetricType =
   | 'counter'
   | 'gauge'
@@ -43,3 +50,7 @@ export function formatOfMediaType(contentType: string): Format | undefined {
   if (media === 'application/openmetrics-text') return 'openmetrics';
   return media === 'text/plain' ? 'text' : undefined;
 }
+
+/** Whether a content type is that of length-delimited metric families. */
+export const isProtobuf = (contentType: string): boolean =>
+  contentType.toLowerCase().replace(/[\s"]/g, '').startsWith(PROTOBUF.toLowerCase().replace(/\s/g, ''));

@@ -3,7 +3,7 @@ import type { Socket } from 'node:net';
 import type { Writable } from 'node:stream';
 import type { Logger } from '../platform/logger.ts';
 import { acceptsGzip, negotiateFormat } from './accept.ts';
-import type { Format } from './format.ts';
+import type { ScrapeFormat } from './format.ts';
 import { createOutput } from './output.ts';
 import type { AgentMetrics } from './registry.ts';
 import { type SourceReport, scrape } from './scrape.ts';
@@ -34,7 +34,7 @@ export function createMetricsHandler(options: MetricsHandlerOptions): MetricsHan
   async function answer(
     request: IncomingMessage,
     response: ServerResponse,
-    format: Format,
+    format: ScrapeFormat,
     packed: boolean,
   ): Promise<void> {
     metrics.countScrape();

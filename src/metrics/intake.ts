@@ -2,7 +2,7 @@
  * One source during one scrape: asked at once, read ahead up to a limit. Most bodies end within it; the merge then knows
  * all their families and can put them beside those of others. A longer one waits, under back-pressure, for its turn.
  */
-import type { Format } from './format.ts';
+import type { ScrapeFormat } from './format.ts';
 import { type MetricsSource, ScrapeError, type ScrapeRequest, toScrapeError } from './source.ts';
 
 export interface Intake {
@@ -20,14 +20,14 @@ export type IntakeState =
   /** Read to its end, or to where it was cut off. */
   | {
       readonly kind: 'short';
-      readonly format: Format;
+      readonly format: ScrapeFormat;
       readonly trusted: boolean;
       readonly chunks: readonly Buffer[];
       readonly cut: ScrapeError | undefined;
     }
   | {
       readonly kind: 'long';
-      readonly format: Format;
+      readonly format: ScrapeFormat;
       readonly trusted: boolean;
       /** The rest of the body comes from `rest`. */
       readonly chunks: readonly Buffer[];
@@ -72,7 +72,7 @@ async function readAhead(
       if (next.done === true) return { kind: 'short', format, trusted, chunks, cut: undefined };
       if (next.value.length === 0) continue;
       chunks.push(next.value);
-      if (bytes === 0) refuseHtml(next.value);
+      if (bytes === 0 && format !== 'protobuf') refuseHtml(next.value);
       bytes += next.value.length;
     }
     return { kind: 'long', format, trusted, chunks, rest };

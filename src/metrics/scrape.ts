@@ -1,10 +1,13 @@
 /** One scrape: all sources at once, what they give merged into one answer, and a report of how each of them fared. */
 import { setTimeout as delay } from 'node:timers/promises';
 import { createIndexSink } from './blocks.ts';
-import { type BodyReport, createBodyReader } from './body-reader.ts';
+import { type BodyReader, type BodyReport, createBodyReader } from './body-reader.ts';
+import type { Format, ScrapeFormat } from './format.ts';
 import { type Intake, type IntakeState, startIntake } from './intake.ts';
-import { createMerge, type DiscardReason, type Merge } from './merge.ts';
+import { createMerge, type DiscardReason, type Merge, type MergeOptions } from './merge.ts';
 import type { Output } from './output.ts';
+import { createProtobufBodyReader } from './protobuf-body-reader.ts';
+import { createProtobufMerge, type ProtobufMerge } from './protobuf-merge.ts';
 import { type MetricsSource, ScrapeError, type ScrapeRequest, toScrapeError } from './source.ts';
 
 export interface ScrapeOptions {
@@ -46,8 +49,7 @@ export async function scrape(options: ScrapeOptions): Promise<void> {
   const { sources, agent, request, output, signal } = options;
   const began = performance.now();
   const discards = sources.map((): Partial<Record<DiscardReason, number>> => ({}));
-  const merge = createMerge({
-    format: request.format,
+  const merge = createMergeInto(request.format, {
     output,
     isReserved: options.isAgentFamily,
     onDiscard: (rank, reason, count) => {
@@ -71,13 +73,13 @@ export async function scrape(options: ScrapeOptions): Promise<void> {
     if (round === 'second') await settled;
     for (const intake of intakes) {
       const state = intake.state();
-      if (!results.has(intake) && state.kind === 'short')
+      if (!results.has(intake) && state.kind === 'short' && state.format !== 'protobuf')
         results.set(intake, readShort(intake, state, request, merge));
     }
     for (const [index, intake] of intakes.entries()) {
       const state = intake.state();
-      if (results.has(intake) || state.kind !== 'long') continue;
-      results.set(intake, await readLong(intake, state, options, merge));
+      if (results.has(intake) || (state.kind !== 'long' && state.kind !== 'short')) continue;
+      results.set(intake, await readThrough(intake, state, options, merge));
       seconds[index] = (performance.now() - began) / 1_000;
     }
   }
@@ -120,6 +122,33 @@ async function firstRound(
   if (!intakes.some((intake) => intake.state().kind === 'long')) await settled;
 }
 
+function createMergeInto(format: ScrapeFormat, options: Omit<MergeOptions, 'format'>): Merge | ProtobufMerge {
+  return format === 'protobuf' ? createProtobufMerge(options) : createMerge({ ...options, format });
+}
+
+/** What the text of sources is read into: protobuf is made of text in its turn. */
+const lineFormat = (format: ScrapeFormat): Format => (format === 'protobuf' ? 'text' : format);
+
+interface Reader extends BodyReader {
+  /** Ends what the reader wrote into. */
+  end(): void;
+}
+
+/** A reader that passes what it reads on at once, to stand beside the families that the merge holds. */
+function streamReader(
+  { format, trusted }: { readonly format: ScrapeFormat; readonly trusted: boolean },
+  rank: number,
+  request: ScrapeRequest,
+  merge: Merge | ProtobufMerge,
+): Reader {
+  if (format === 'protobuf') {
+    if (!('frames' in merge)) throw new ScrapeError('content_type', 'protobuf, which nobody asked for');
+    return { ...createProtobufBodyReader(merge.frames(rank)), end: () => {} };
+  }
+  const sink = merge.stream(rank);
+  return { ...createBodyReader(format, lineFormat(request.format), sink, trusted), end: () => sink.end() };
+}
+
 function readShort(
   intake: Intake,
   state: Extract<IntakeState, { kind: 'short' }>,
@@ -127,47 +156,54 @@ function readShort(
   merge: Merge,
 ): Read {
   const { index, sink } = createIndexSink(intake.rank);
-  const reader = createBodyReader(state.format, request.format, sink, state.trusted);
+  if (state.format === 'protobuf') throw new Error('protobuf is not read ahead');
+  const reader = createBodyReader(state.format, lineFormat(request.format), sink, state.trusted);
   for (const chunk of state.chunks) reader.push(chunk);
   const report = reader.finish(state.cut === undefined);
   merge.add(index);
   return { report, failure: state.cut ?? truncation(report) };
 }
 
-async function readLong(
+async function readThrough(
   intake: Intake,
-  state: Extract<IntakeState, { kind: 'long' }>,
+  state: Extract<IntakeState, { kind: 'short' | 'long' }>,
   { request, output }: ScrapeOptions,
-  merge: Merge,
+  merge: Merge | ProtobufMerge,
 ): Promise<Read> {
-  const stream = merge.stream(intake.rank);
-  const reader = createBodyReader(state.format, request.format, stream, state.trusted);
-  let cut: ScrapeError | undefined;
-  for (const chunk of state.chunks) {
-    reader.push(chunk);
-    await output.ready();
-  }
-  for (;;) {
-    const next = await state.rest.next().catch((thrown: unknown) => {
-      cut = toScrapeError(thrown, 'body');
-      return { done: true as const, value: undefined };
-    });
-    if (next.done === true) break;
-    reader.push(next.value);
-    await output.ready();
+  const reader = streamReader(state, intake.rank, request, merge);
+  let cut = state.kind === 'short' ? state.cut : undefined;
+  try {
+    for (const chunk of state.chunks) {
+      reader.push(chunk);
+      await output.ready();
+    }
+    while (state.kind === 'long') {
+      const next = await state.rest.next().catch((thrown: unknown) => {
+        cut = toScrapeError(thrown, 'body');
+        return { done: true as const, value: undefined };
+      });
+      if (next.done === true) break;
+      reader.push(next.value);
+      await output.ready();
+    }
+  } catch (thrown) {
+    if (!(thrown instanceof ScrapeError)) throw thrown;
+    cut = thrown;
+    if (state.kind === 'long') await state.rest.return?.();
   }
   const report = reader.finish(cut === undefined);
-  stream.end();
+  reader.end();
   return { report, failure: cut ?? truncation(report) };
 }
 
 const truncation = (report: BodyReport): ScrapeError | undefined =>
-  report.truncated ? new ScrapeError('truncated', 'the body ends before its "# EOF"') : undefined;
+  report.truncated ? new ScrapeError('truncated', 'the body ends before its end') : undefined;
 
 async function addAgent(agent: MetricsSource, { request }: ScrapeOptions, merge: Merge): Promise<void> {
   const { index, sink } = createIndexSink(AGENT_RANK);
   const { format, chunks } = await agent.open(request, new AbortController().signal);
-  const reader = createBodyReader(format, request.format, sink);
+  if (format === 'protobuf') throw new Error("the agent's own metrics are text");
+  const reader = createBodyReader(format, lineFormat(request.format), sink);
   for await (const chunk of chunks) reader.push(chunk);
   reader.finish(true);
   merge.add(index);

@@ -3,7 +3,7 @@ import { pipeline } from 'node:stream';
 import type { Millis } from '../platform/duration.ts';
 import { errorCode } from '../platform/errors.ts';
 import { chunksOf } from './chunks.ts';
-import { type Format, formatOfMediaType } from './format.ts';
+import { formatOfMediaType, isProtobuf, type ScrapeFormat } from './format.ts';
 
 export type SourceName = 'agent' | 'envoy' | 'application';
 
@@ -21,8 +21,8 @@ export interface MetricsSource {
 }
 
 export interface ScrapeRequest {
-  /** The format of the answer to come; a source may give the other one. */
-  readonly format: Format;
+  /** The format of the answer to come; a source may give another one. */
+  readonly format: ScrapeFormat;
   /** The client's query with its `?`, or an empty text. Only for Envoy. */
   readonly query: string;
   readonly userAgent: string | undefined;
@@ -31,7 +31,7 @@ export interface ScrapeRequest {
 }
 
 export interface SourceBody {
-  readonly format: Format;
+  readonly format: ScrapeFormat;
   readonly chunks: AsyncIterable<Buffer>;
   /** Written by a program that makes no mistakes: not every line need be looked at. */
   readonly trusted?: boolean;
@@ -62,12 +62,14 @@ export class ScrapeError extends Error {
 /**
  * Judges an answer by its head and gives its body, unpacked when it came as gzip. A content type that is missing, or that
  * a web framework put there by default (`text/html`), is no proof: such a body is read as text, line by line.
+ * @param takesProtobuf whether protobuf was asked for
  * @throws ScrapeError; the answer is let go of then
  */
-export async function readAnswer(answer: IncomingMessage): Promise<SourceBody> {
+export async function readAnswer(answer: IncomingMessage, takesProtobuf = false): Promise<SourceBody> {
   try {
     if (answer.statusCode !== 200) throw new ScrapeError('status', `status ${answer.statusCode}`);
     const contentType = answer.headers['content-type'] ?? '';
+    if (takesProtobuf && isProtobuf(contentType)) return { format: 'protobuf', chunks: await unpack(answer) };
     const format =
       formatOfMediaType(contentType) ?? (/^(text\/.*)?$/i.test(contentType) ? 'text' : undefined);
     if (format === undefined) throw new ScrapeError('content_type', `content type ${contentType}`);

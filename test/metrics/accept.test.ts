@@ -5,6 +5,9 @@ const TEXT = 'text/plain; version=0.0.4; charset=utf-8';
 const OM1 = 'application/openmetrics-text; version=1.0.0; charset=utf-8';
 const OM0 = 'application/openmetrics-text; version=0.0.1; charset=utf-8';
 
+const PROTOBUF =
+  'application/vnd.google.protobuf; proto=io.prometheus.client.MetricFamily; encoding=delimited';
+
 describe('the format of the answer', () => {
   it.each([
     [undefined, TEXT],
@@ -31,15 +34,28 @@ describe('the format of the answer', () => {
     expect(negotiateFormat(accept).contentType).toBe(contentType);
   });
 
-  it('is OpenMetrics 1.0 for Prometheus 2 and 3 as they ask by default', () => {
+  it('is OpenMetrics 1.0 for Prometheus 2 and 3 as they ask by default, and protobuf where that comes first', () => {
     const prometheus2 =
       'application/openmetrics-text;version=1.0.0,application/openmetrics-text;version=0.0.1;q=0.75,text/plain;version=0.0.4;q=0.5,*/*;q=0.1';
     const prometheus3 =
       'application/openmetrics-text;version=1.0.0;escaping=allow-utf-8;q=0.6,application/openmetrics-text;version=0.0.1;q=0.5,text/plain;version=1.0.0;escaping=allow-utf-8;q=0.4,text/plain;version=0.0.4;q=0.3,*/*;q=0.2';
     const protobufFirst = `application/vnd.google.protobuf;proto=io.prometheus.client.MetricFamily;encoding=delimited;q=0.7,${prometheus3}`;
-    for (const accept of [prometheus2, prometheus3, protobufFirst]) {
+    for (const accept of [prometheus2, prometheus3]) {
       expect(negotiateFormat(accept)).toEqual({ format: 'openmetrics', contentType: OM1 });
     }
+    expect(negotiateFormat(protobufFirst)).toEqual({ format: 'protobuf', contentType: PROTOBUF });
+  });
+
+  it.each([
+    ['application/vnd.google.protobuf;encoding=delimited', TEXT],
+    [PROTOBUF.replace('delimited', 'text'), TEXT],
+    [PROTOBUF.replace('MetricFamily', 'Metric'), TEXT],
+    [`${PROTOBUF};q=0.4,text/plain;q=0.5`, TEXT],
+    [`${PROTOBUF};q=0,*/*;q=0.1`, TEXT],
+    ['application/*', OM1],
+    [`text/plain;q=0.5,${PROTOBUF.toUpperCase()};q=0.6`, PROTOBUF],
+  ])('is protobuf only of the one kind, and only when it is asked for: %s', (accept, contentType) => {
+    expect(negotiateFormat(accept).contentType).toBe(contentType);
   });
 });
 

@@ -28,7 +28,10 @@ export interface PrometheusSeries {
 }
 
 /** Starts Prometheus over the targets (one second apart) and waits until each was scraped twice. It ends with the test. */
-export async function startPrometheus(targets: readonly PrometheusTarget[]): Promise<Prometheus> {
+export async function startPrometheus(
+  targets: readonly PrometheusTarget[],
+  { protobuf = false }: { readonly protobuf?: boolean } = {},
+): Promise<Prometheus> {
   const folder = await mkdtemp(join(tmpdir(), 'pilot-agent-prometheus-'));
   onTestFinished(() => rm(folder, { recursive: true, force: true }));
   await writeFile(join(folder, 'prometheus.yml'), JSON.stringify(configuration(targets)));
@@ -40,6 +43,8 @@ export async function startPrometheus(targets: readonly PrometheusTarget[]): Pro
       '--web.listen-address=127.0.0.1:0',
       '--log.format=json',
       '--log.level=debug',
+      // Prometheus 2 asks for protobuf when it wants native histograms.
+      ...(protobuf ? ['--enable-feature=native-histograms'] : []),
     ],
     { stdio: ['ignore', 'ignore', 'pipe'] },
   );

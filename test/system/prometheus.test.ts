@@ -8,9 +8,12 @@ import { envoyAdmin } from '../../src/envoy/admin.ts';
 import { findEnvoy } from '../../src/envoy/binary.ts';
 import { envoySource } from '../../src/metrics/envoy-source.ts';
 import { readExposition } from '../metrics/exposition.ts';
+import { readProtobuf } from '../metrics/protobuf.ts';
 import { type Answer, application, envoy, merged, OPENMETRICS, serve, TEXT } from '../metrics/support.ts';
 import { startPrometheus } from '../support/prometheus.ts';
 import { until } from '../support/until.ts';
+
+const PROTOBUF = 'application/vnd.google.protobuf;proto=io.prometheus.client.MetricFamily;encoding=delimited';
 
 /** A real Envoy with a listener and a cluster of its own, and traffic through them; its admin port. */
 async function startEnvoy(): Promise<number> {
@@ -116,15 +119,19 @@ const AWKWARD_APP = [
 ].join('');
 
 describe('a real Envoy, an application and the agent', () => {
-  it('are scraped by a real Prometheus, in every series', async () => {
+  it.each([
+    ['text', false],
+    ['protobuf', true],
+  ])('are scraped by a real Prometheus as %s, in every series', async (_what, protobuf) => {
     const adminPort = await startEnvoy();
     const merge = await merged([
       envoySource(() => envoyAdmin('127.0.0.1', adminPort)),
       application(await serve(AWKWARD_APP)),
     ]);
-    const prometheus = await startPrometheus([
-      { job: 'merged', port: merge.port, path: '/stats/prometheus' },
-    ]);
+    const prometheus = await startPrometheus(
+      [{ job: 'merged', port: merge.port, path: '/stats/prometheus' }],
+      { protobuf },
+    );
     expect(await prometheus.health()).toEqual(new Map([['merged', 'up']]));
     const values = async (expression: string) =>
       (await prometheus.query(expression)).map(({ value }) => value).sort();
@@ -143,7 +150,10 @@ describe('a real Envoy, an application and the agent', () => {
     expect(prometheus.warnings()).toEqual([]);
   });
 
-  it('are scraped by it whatever the application does', async () => {
+  it.each([
+    ['text', false],
+    ['protobuf', true],
+  ])('are scraped by it as %s whatever the application does', async (_what, protobuf) => {
     const short = '# TYPE envoy_a counter\nenvoy_a{x="1"} 1\n# TYPE shared gauge\nshared{x="1"} 1\n';
     const apps: Readonly<Record<string, Answer>> = {
       hangs: () => {},
@@ -163,7 +173,7 @@ describe('a real Envoy, an application and the agent', () => {
         return { job, port: merge.port, path: '/metrics' };
       }),
     );
-    const prometheus = await startPrometheus(targets);
+    const prometheus = await startPrometheus(targets, { protobuf });
     expect(await prometheus.health()).toEqual(new Map(targets.map(({ job }) => [job, 'up'])));
     const jobs = async (expression: string) =>
       (await prometheus.query(expression)).map(({ labels }) => labels['job']).sort();
@@ -204,6 +214,29 @@ describe('a real Envoy, an application and the agent', () => {
       if (format === 'text') expect(promtool(text)).toEqual([]);
     },
   );
+});
+
+describe('protobuf', () => {
+  it('has every series of Envoy, in families of the same types, each once', async () => {
+    const adminPort = await startEnvoy();
+    const merge = await merged([
+      envoySource(() => envoyAdmin('127.0.0.1', adminPort)),
+      application(await serve(AWKWARD_APP)),
+    ]);
+    const answer = await fetch(`http://127.0.0.1:${adminPort}/stats/prometheus`, {
+      headers: { accept: PROTOBUF },
+    });
+    const direct = readProtobuf(Buffer.from(await answer.arrayBuffer()));
+    const families = readProtobuf((await merge.scrape({ accept: PROTOBUF })).body);
+    const types = new Map(families.map(({ name, type }) => [name, type]));
+    const names = (list: typeof families) =>
+      list.flatMap(({ samples }) => samples.map((sample) => sample.replace(/ \S+ @/, ' @')));
+    const there = new Set(names(families));
+    expect(direct.length).toBeGreaterThan(100);
+    expect(direct.filter(({ name, type }) => types.get(name) !== type)).toEqual([]);
+    expect(names(direct).filter((name) => !there.has(name))).toEqual([]);
+    expect(there.size).toBe(names(families).length);
+  });
 });
 
 describe('promtool', () => {
