@@ -8,7 +8,7 @@ import type { Sample } from './sample.ts';
 /** One metric of a family: a sample, or all samples of one histogram or summary. */
 export interface Metric {
   /** Labels and timestamp, as `readSeries` names them. */
-  readonly series: string;
+  readonly series: () => string;
   /** Field 4 of the family, with tag and length. */
   readonly bytes: Buffer;
 }
@@ -98,7 +98,7 @@ function metric(labels: Labels, timestamp: number | undefined, field: number, va
   if (time !== undefined) writer.integer(6, time);
   const whole = protobufWriter();
   whole.bytes(4, writer.finish());
-  return { series: seriesName(plain, time === undefined ? '' : String(time)), bytes: whole.finish() };
+  return { series: () => seriesName(plain, time === undefined ? '' : String(time)), bytes: whole.finish() };
 }
 
 function groups(key: string, type: MetricType, samples: readonly Sample[]): Iterable<Group> {
@@ -177,4 +177,6 @@ const toNumber = (text: string) => {
 };
 
 const unescaped = (text: string) =>
-  text.replace(/\\(.)/g, (_pair, escaped: string) => (escaped === 'n' ? '\n' : escaped));
+  !text.includes('\\')
+    ? text
+    : text.replace(/\\(.)/g, (_pair, escaped: string) => (escaped === 'n' ? '\n' : escaped));

@@ -79,9 +79,16 @@ export function createProtobufMerge({
     const type = start?.type ?? parts[0]?.type;
     if (type === undefined) return;
     const metrics: Buffer[] = [];
+    const isAlone = parts.length === 1 && given.size === 0;
     for (const part of parts.filter((each) => each.type === type)) {
       const own: string[] = [];
-      for (const { series, bytes } of part.metrics) {
+      for (const { series: name, bytes } of part.metrics) {
+        // Names are made only where two may be the same.
+        if (isAlone) {
+          metrics.push(bytes);
+          continue;
+        }
+        const series = name();
         if (given.has(series)) onDiscard(part.rank, 'duplicate_series', 1);
         else {
           own.push(series);

@@ -6,6 +6,7 @@ export interface ProtobufWriter {
   /** A whole number: of 64 bits when negative. */
   integer(field: number, value: number): void;
   bytes(field: number, value: Buffer): void;
+  /** What was written; nothing may be written afterwards. */
   finish(): Buffer;
 }
 
@@ -14,26 +15,48 @@ const FIXED_64 = 1;
 const LENGTH = 2;
 
 export function protobufWriter(): ProtobufWriter {
-  const parts: Buffer[] = [];
-  const tag = (field: number, wire: number) => parts.push(varint((field << 3) | wire));
-  const bytes = (field: number, value: Buffer) => {
-    tag(field, LENGTH);
-    parts.push(varint(value.length), value);
+  let buffer = Buffer.allocUnsafe(256);
+  let used = 0;
+  const reserve = (count: number) => {
+    if (used + count <= buffer.length) return;
+    const larger = Buffer.allocUnsafe(2 * (used + count));
+    buffer.copy(larger, 0, 0, used);
+    buffer = larger;
   };
+  const writeVarint = (value: number) => {
+    reserve(10);
+    if (value < 0 || value >= 2 ** 31) used += varint(value).copy(buffer, used);
+    else {
+      let rest = value;
+      for (; rest > 127; rest >>>= 7) buffer[used++] = (rest & 127) | 128;
+      buffer[used++] = rest;
+    }
+  };
+  const tag = (field: number, wire: number) => writeVarint((field << 3) | wire);
   return {
-    bytes,
-    text: (field, value) => bytes(field, Buffer.from(value)),
+    bytes(field, value) {
+      tag(field, LENGTH);
+      writeVarint(value.length);
+      reserve(value.length);
+      used += value.copy(buffer, used);
+    },
+    text(field, value) {
+      const length = Buffer.byteLength(value);
+      tag(field, LENGTH);
+      writeVarint(length);
+      reserve(length);
+      used += buffer.write(value, used);
+    },
     double(field, value) {
-      const fixed = Buffer.allocUnsafe(8);
-      fixed.writeDoubleLE(value);
       tag(field, FIXED_64);
-      parts.push(fixed);
+      reserve(8);
+      used = buffer.writeDoubleLE(value, used);
     },
     integer(field, value) {
       tag(field, VARINT);
-      parts.push(varint(value));
+      writeVarint(value);
     },
-    finish: () => Buffer.concat(parts),
+    finish: () => buffer.subarray(0, used),
   };
 }
 

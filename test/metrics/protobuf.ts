@@ -71,7 +71,9 @@ function message(bytes: Buffer): Message {
   for (let at = 0; at < bytes.length; ) {
     const [tag, start] = varint(bytes, at);
     const [value, end] = field(bytes, start, Number(tag & 7n));
-    fields.set(Number(tag >> 3n), [...(fields.get(Number(tag >> 3n)) ?? []), value]);
+    const values = fields.get(Number(tag >> 3n)) ?? [];
+    values.push(value);
+    fields.set(Number(tag >> 3n), values);
     at = end;
   }
   return fields;
