@@ -21,15 +21,19 @@ export interface MetricsHandlerOptions {
 
 export type MetricsHandler = (request: IncomingMessage, response: ServerResponse) => Promise<void>;
 
+/** Each may hold what it reads ahead: a few MiB. No pod has as many scrapers; a flood has. */
+const MAX_SCRAPES = 64;
+
 /**
  * Answers a scrape with the merged metrics. The status is 200 whatever becomes of the sources: `istio_agent_scrape_up`
- * and the counters beside it say how they fared. Refused: other peers than this machine when told so (403), and methods
- * other than GET and HEAD (405).
+ * and the counters beside it say how they fared. Refused: other peers than this machine when told so (403), methods
+ * other than GET and HEAD (405), and more than 64 scrapes that are under way or wait for their turn (503).
  */
 export function createMetricsHandler(options: MetricsHandlerOptions): MetricsHandler {
   const { metrics, localhostOnly } = options;
   const note = createNotes(options);
   const inTurn = createTurns();
+  let running = 0;
 
   async function answer(
     request: IncomingMessage,
@@ -65,6 +69,10 @@ export function createMetricsHandler(options: MetricsHandlerOptions): MetricsHan
       response.setHeader('allow', 'GET, HEAD');
       return refuse(response, 405, 'Method Not Allowed');
     }
+    if (running >= MAX_SCRAPES) {
+      response.setHeader('retry-after', '1');
+      return refuse(response, 503, 'Too many scrapes at a time');
+    }
     const { format, contentType } = negotiateFormat(request.headers.accept);
     const packed = acceptsGzip(header(request, 'accept-encoding'));
     response.writeHead(200, {
@@ -77,7 +85,12 @@ export function createMetricsHandler(options: MetricsHandlerOptions): MetricsHan
       response.end();
       return;
     }
-    await inTurn(request.socket, () => answer(request, response, format, packed));
+    running += 1;
+    try {
+      await inTurn(request.socket, () => answer(request, response, format, packed));
+    } finally {
+      running -= 1;
+    }
   };
 }
 

@@ -212,6 +212,24 @@ describe('many scrapes at a time', () => {
   });
 });
 
+describe('a flood of scrapes', () => {
+  it('is refused beyond the 64th, until one of them is over', async () => {
+    const answers: (() => void)[] = [];
+    const app = await serve((_request, response) => void answers.push(() => response.end('a 1\n')));
+    const merge = await merged([application(app)]);
+    const all = Array.from({ length: 64 }, () => merge.scrape());
+    await until('all have asked', () => answers.length === 64);
+    const refused = await merge.scrape();
+    expect([refused.status, refused.headers['retry-after']]).toEqual([503, '1']);
+    for (const end of answers.splice(0)) end();
+    expect(new Set((await Promise.all(all)).map(({ status }) => status))).toEqual(new Set([200]));
+    const again = merge.scrape();
+    await until('it asks again', () => answers.length === 1);
+    for (const end of answers) end();
+    expect((await again).status).toBe(200);
+  });
+});
+
 describe('the log', () => {
   it('says once that a source fails and once that it is well again', async () => {
     let broken = true;
