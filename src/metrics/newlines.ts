@@ -7,6 +7,7 @@ export function countNewlines(buffer: Buffer, from: number, to: number): number 
   let count = 0;
   let at = from;
   for (; at < to && ((buffer.byteOffset + at) & 3) !== 0; at++) if (buffer[at] === NEWLINE) count++;
+  if (at >= to) return count;
   const words = new Int32Array(buffer.buffer, buffer.byteOffset + at, (to - at) >> 2);
   for (let i = 0; i < words.length; i++) {
     const word = (words[i] as number) ^ NEWLINES;
