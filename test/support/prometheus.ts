@@ -27,14 +27,14 @@ export interface PrometheusSeries {
   readonly value: number;
 }
 
-/** Starts Prometheus over the targets (one second apart) and waits until each was scraped twice. It ends with the test. */
+/** Starts Prometheus over the targets (`interval` apart) and waits until each was scraped twice. It ends with the test. */
 export async function startPrometheus(
   targets: readonly PrometheusTarget[],
-  { protobuf = false }: { readonly protobuf?: boolean } = {},
+  { protobuf = false, interval = '1s' }: { readonly protobuf?: boolean; readonly interval?: string } = {},
 ): Promise<Prometheus> {
   const folder = await mkdtemp(join(tmpdir(), 'pilot-agent-prometheus-'));
   onTestFinished(() => rm(folder, { recursive: true, force: true }));
-  await writeFile(join(folder, 'prometheus.yml'), JSON.stringify(configuration(targets)));
+  await writeFile(join(folder, 'prometheus.yml'), JSON.stringify(configuration(targets, interval)));
   const child = spawn(
     'prometheus',
     [
@@ -97,8 +97,8 @@ export async function startPrometheus(
   };
 }
 
-const configuration = (targets: readonly PrometheusTarget[]) => ({
-  global: { scrape_interval: '1s', scrape_timeout: '1s' },
+const configuration = (targets: readonly PrometheusTarget[], interval: string) => ({
+  global: { scrape_interval: interval, scrape_timeout: interval },
   scrape_configs: targets.map(({ job, port, path }) => ({
     job_name: job,
     metrics_path: path,

@@ -173,7 +173,7 @@ describe('a real Envoy, an application and the agent', () => {
         return { job, port: merge.port, path: '/metrics' };
       }),
     );
-    const prometheus = await startPrometheus(targets, { protobuf });
+    const prometheus = await startPrometheus(targets, { protobuf, interval: protobuf ? '3s' : '1s' });
     expect(await prometheus.health()).toEqual(new Map(targets.map(({ job }) => [job, 'up'])));
     const jobs = async (expression: string) =>
       (await prometheus.query(expression)).map(({ labels }) => labels['job']).sort();
