@@ -16,7 +16,6 @@ import { launchAgent } from '../test/support/launch.ts';
 import { type OnClose, withCleanup } from '../test/support/on-close.ts';
 import { freePort } from '../test/support/ports.ts';
 import { argumentsOf, envoysOf } from '../test/support/processes.ts';
-import { until } from '../test/support/until.ts';
 import { writeLocalConfig } from '../test/support/xds-files.ts';
 import { machine, say, summarize } from './harness.ts';
 

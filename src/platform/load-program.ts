@@ -1,0 +1,50 @@
+import { readFileSync } from 'node:fs';
+import { dirname } from 'node:path';
+import { constants, Script } from 'node:vm';
+import { openCodeCache } from './code-cache.ts';
+
+/** What a bundle is made into: a function of what Node gives to every CommonJS module. */
+type Program = (require: NodeJS.Require, module: object, filename: string, dirname: string) => void;
+
+export interface LoadedProgram {
+  readonly script: Script;
+  /** Fingerprint of the source. */
+  readonly build: string;
+  run(): void;
+}
+
+/** The first line of a bundle names its build (scripts/build.mjs). */
+const BUILD = /^\/\*([0-9a-f]+)\*\//;
+const LONGEST_BUILD = 80;
+
+/**
+ * Compiles a bundle, from V8's code cache where there is one that fits. Everything is read here and now: the agent gives up
+ * root later. A cache that is missing, damaged or for another Node costs time and nothing else.
+ * @throws Error when the bundle cannot be read
+ */
+export function loadProgram(
+  filename: string,
+  cacheFile: string | undefined,
+  require: NodeJS.Require,
+): LoadedProgram {
+  // The bundle is ASCII: as latin1 it stays one byte a character and need not be decoded.
+  const source = readFileSync(filename, 'latin1');
+  const build = BUILD.exec(source.slice(0, LONGEST_BUILD))?.[1] ?? '';
+  const cachedData = cacheFile === undefined ? undefined : readCache(cacheFile, build);
+  const script = new Script(source, {
+    filename,
+    importModuleDynamically: constants.USE_MAIN_CONTEXT_DEFAULT_LOADER,
+    ...(cachedData === undefined ? {} : { cachedData }),
+  });
+  const program = script.runInThisContext() as Program;
+  return { script, build, run: () => program(require, { exports: {} }, filename, dirname(filename)) };
+}
+
+function readCache(file: string, build: string): Buffer | undefined {
+  try {
+    const { version: node, arch } = process;
+    return openCodeCache(readFileSync(file), { build, node, arch });
+  } catch {
+    return undefined;
+  }
+}
