@@ -1,3 +1,3 @@
-// Stands in the bundle for packages that ours ask for and never use: thread-stream (pino's transports) and
-// @opentelemetry/api (prom-client's exemplars). Each would load built-in modules at every start.
+// Stands in the bundle for what our packages ask for and we never use: pino's transports and @opentelemetry/api (prom-client's
+// exemplars). Each would load built-in modules at every start.
 module.exports = {};

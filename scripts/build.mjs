@@ -10,6 +10,16 @@ import { inlinePages } from './inline-page.mjs';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 
+/** pino's transports are for worker threads: our log goes straight to its descriptor. */
+const withoutTransports = {
+  name: 'without-transports',
+  setup({ onResolve }) {
+    onResolve({ filter: /^\.\/(lib\/)?transport$/ }, ({ importer }) =>
+      /[/\\]pino[/\\](lib[/\\][^/\\]+|pino)\.js$/.test(importer) ? { path: `${root}scripts/absent.cjs` } : undefined,
+    );
+  },
+};
+
 const dist = `${root}dist/`;
 const MAIN = 'pilot-agent.main.cjs';
 
@@ -39,8 +49,8 @@ export async function build() {
     text('cmd/loader.ts'),
     text('cmd/record-code.ts'),
     text('cmd/pilot-agent.ts', {
-      plugins: [inlinePages],
-      alias: { 'thread-stream': './scripts/absent.cjs', '@opentelemetry/api': './scripts/absent.cjs' },
+      plugins: [inlinePages, withoutTransports],
+      alias: { '@opentelemetry/api': './scripts/absent.cjs' },
       define: { __VERSION__: JSON.stringify(version), __REVISION__: JSON.stringify(revision()) },
     }),
   ]);

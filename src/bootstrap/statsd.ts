@@ -1,4 +1,3 @@
-import { lookup as systemLookup } from 'node:dns/promises';
 import { isIP } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
 import { splitHostPort } from '../platform/addresses.ts';
@@ -13,13 +12,16 @@ type Lookup = (host: string) => Promise<readonly { readonly address: string; rea
 
 const DEADLINE = millis(15_000);
 
+/** Loaded when there is a name to look up: few meshes have one, and Envoy waits for what is loaded before it. */
+const systemLookup: Lookup = async (host) => (await import('node:dns/promises')).lookup(host, { all: true });
+
 /**
  * Envoy sends statsd packets to an address, so a name is resolved once, at start: the first IPv4 address, else the last IPv6
  * one (reference/pilot-agent-1.5.md §1.6). Without an answer statsd is off, and the agent goes on.
  */
 export async function resolveStatsd(
   text: string,
-  lookup: Lookup = (host) => systemLookup(host, { all: true }),
+  lookup: Lookup = systemLookup,
   deadline: Millis = DEADLINE,
 ): Promise<StatsdAddress> {
   const address = splitHostPort(text);

@@ -36,7 +36,17 @@ export const SETTINGS: readonly (readonly [Key, Setting])[] = Object.entries(SCH
 
 /** A convict configuration with every default, parsed by our strict formats. */
 export function createStore(): convict.Config<Record<string, unknown>> {
-  const schema: Record<string, convict.SchemaObj<unknown>> = { ...(SCHEMA as Record<Key, Setting>) };
+  // Only what convict needs, for it clones all that it is given; and nothing for null, for which it goes through every key.
+  const schema = Object.fromEntries(
+    SETTINGS.map(([key, setting]): [string, convict.SchemaObj<unknown>] => [
+      key,
+      {
+        format: setting.format,
+        default: setting.default ?? undefined,
+        ...(setting.nullable === undefined ? {} : { nullable: setting.nullable }),
+      },
+    ]),
+  );
   registerFormats();
   return convict(schema, { args: [], env: {} });
 }

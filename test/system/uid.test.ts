@@ -1,6 +1,6 @@
 import { constants } from 'node:fs';
 import { chmod, copyFile, cp, mkdir, readdir } from 'node:fs/promises';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { findEnvoy } from '../../src/envoy/binary.ts';
 import { canReach } from '../../src/platform/users.ts';
@@ -26,7 +26,7 @@ async function installation(mode: number): Promise<
   const folder = join(await tempFolder(), 'installed');
   await mkdir(folder);
   const [executable, binary] = [join(folder, 'pilot-agent.cjs'), join(folder, 'envoy')];
-  await copyFile(PILOT_AGENT, executable);
+  await cp(dirname(PILOT_AGENT), folder, { recursive: true });
   const envoy = await findEnvoy(process.env);
   if (envoy === undefined) throw new Error('no Envoy: run "npm run envoy"');
   await copyFile(envoy, binary, constants.COPYFILE_FICLONE);
