@@ -14,9 +14,14 @@ const root = fileURLToPath(new URL('..', import.meta.url));
 const withoutTransports = {
   name: 'without-transports',
   setup({ onResolve }) {
-    onResolve({ filter: /^\.\/(lib\/)?transport$/ }, ({ importer }) =>
-      /[/\\]pino[/\\](lib[/\\][^/\\]+|pino)\.js$/.test(importer) ? { path: `${root}scripts/absent.cjs` } : undefined,
-    );
+    const replace = (filter, by) =>
+      onResolve({ filter }, ({ importer }) =>
+        /[/\\]pino[/\\](lib[/\\][^/\\]+|pino)\.js$/.test(importer)
+          ? { path: `${root}scripts/${by}` }
+          : undefined,
+      );
+    replace(/^\.\/(lib\/)?transport$/, 'absent.cjs');
+    replace(/^(node:)?worker_threads$/, 'main-thread.cjs');
   },
 };
 
