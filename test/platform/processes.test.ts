@@ -88,8 +88,8 @@ describe('processIdentity', () => {
   });
 
   it('calls a zombie one', async () => {
-    // The shell does not wait for its child before `exec`, and sleep never does.
-    const child = spawn('/bin/sh', ['-c', 'true & echo $!; exec sleep 1000'], {
+    // The child ends after `exec`: the shell would wait for it, and sleep never does.
+    const child = spawn('/bin/sh', ['-c', 'sleep 0.5 & echo $!; exec sleep 1000'], {
       stdio: ['ignore', 'pipe', 'ignore'],
     });
     onTestFinished(() => void child.kill('SIGKILL'));
