@@ -31,7 +31,10 @@ export function childrenOf(pid: number): number[] {
 
 /** What a process runs: its children, and in the place of a holder (src/envoy/held-process.ts) what that one holds. */
 export function programsOf(pid: number): number[] {
-  return childrenOf(pid).flatMap((child) => (isHolder(child) ? childrenOf(child) : [child]));
+  // What a holder has just forked is a copy of it until it becomes Envoy.
+  return childrenOf(pid).flatMap((child) =>
+    isHolder(child) ? childrenOf(child).filter((held) => !isHolder(held)) : [child],
+  );
 }
 
 function isHolder(pid: number): boolean {
