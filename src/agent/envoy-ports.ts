@@ -1,5 +1,4 @@
 /** What the supervisor does to Envoy: bootstraps, processes, drains. One object for one agent. */
-import { connect } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
 import { startHeldEnvoy } from '../envoy/held-process.ts';
 import { notStarted, startEnvoy } from '../envoy/process.ts';
@@ -13,7 +12,7 @@ import { askToDrain, type DrainOptions, drain, waitForConnections } from './drai
 import type { EditionStore } from './edition-store.ts';
 import type { Edition } from './editions.ts';
 import { envoyCommand } from './envoy-command.ts';
-import { activeEpoch, type SupervisorState } from './epochs/state.ts';
+import { activeEpoch, type StartKind, type SupervisorState } from './epochs/state.ts';
 import type { Families } from './families.ts';
 import { untilIdle } from './idle.ts';
 import { untilLive } from './live.ts';
@@ -29,20 +28,25 @@ export interface EnvoyPortsContext {
   readonly editions: EditionStore;
   readonly state: () => SupervisorState;
   readonly log: Logger;
-  /** Called when the epoch that an overlap replaced is gone: Envoy's admin can go back to its port. */
-  readonly onRetired: () => void;
+  /** Envoy's admin is on a spare port, and could be on its own. */
+  readonly onAdminPortFree: () => void;
 }
 
 type EnvoyPorts = Pick<
   SupervisorPorts,
   'prepare' | 'spawn' | 'untilLive' | 'undo' | 'drain' | 'drainAndStay' | 'retire' | 'untilIdle' | 'forget'
->;
+> & {
+  /** To be called after each hot restart, whatever came of it. */
+  readonly bringAdminBack: () => Promise<void>;
+};
 
+/** How long an Envoy may take to leave that has no client left. */
+const LEAVE_MS = 2_000;
 /** How long an Envoy of another family keeps what it has after it was told to drain, when it cannot be asked. */
 const BLIND_DRAIN = millis(5_000);
 
 export function createEnvoyPorts(context: EnvoyPortsContext): EnvoyPorts {
-  const { binary, env, families, admins, bootstraps, editions, state, log, onRetired } = context;
+  const { binary, env, families, admins, bootstraps, editions, state, log, onAdminPortFree } = context;
   const activeAdmin = () => admins.of(activeEpoch(state()) ?? { family: 0, number: 0 });
   const drainOptions = (): DrainOptions | undefined => {
     const active = activeEpoch(state());
@@ -55,12 +59,7 @@ export function createEnvoyPorts(context: EnvoyPortsContext): EnvoyPorts {
       const edition = known ?? (await editions.derive());
       if (edition.name === effect.unlessItIs) return { kind: 'unchanged' };
       editions.remember(edition);
-      if (
-        effect.start === 'overlap' &&
-        (await isListening(edition.identity.localhost, admins.port(effect)))
-      ) {
-        await admins.useSpare(effect);
-      }
+      await admins.place(effect, isHandedOver(effect.start));
       const name = stagedName(effect, edition.name);
       const file = await bootstraps.stage(name, edition.bootstrap);
       if (!effect.check || edition.name === effect.proven) return { kind: 'valid', config: edition.name };
@@ -107,19 +106,40 @@ export function createEnvoyPorts(context: EnvoyPortsContext): EnvoyPorts {
         await retire(admins.of(epoch), drainOptionsOf(edition, parentShutdownDuration), log, signal);
       }
       envoy.signal('SIGTERM');
+      // It has nothing left to finish. One whose parent died early would try to reach that for ten seconds, and abort.
+      const late = setTimeout(() => envoy.signal('SIGKILL'), LEAVE_MS);
       await envoy.exited;
-      onRetired();
+      clearTimeout(late);
     },
     untilIdle: async ({ pid }, signal) => pid !== undefined && untilIdle(pid, signal),
     forget: async () => {
       for (const number of bootstraps.epochs()) {
         if (!isUsed(number)) bootstraps.remove(number);
       }
+      await bringAdminBack();
     },
+    bringAdminBack,
   };
 
   function stagedName(which: Parameters<Admins['port']>[0], config: string): StagedName {
     return { config, adminPort: admins.isSpare(which) ? admins.port(which) : undefined };
+  }
+
+  /** A parent closes its admin for its child; any other Envoy of this agent keeps the port for as long as it lives. */
+  function isHandedOver(start: StartKind): boolean {
+    const { epochs } = state();
+    const parent = activeEpoch(state());
+    if (start === 'hot') return parent !== undefined && !admins.isSpare(parent);
+    return epochs.every(({ phase }) => phase === 'initializing'); // one that was never LIVE is killed first
+  }
+
+  /** Asks for the hot restart that brings the admin back to its port, when nothing is in the way and none is under way. */
+  async function bringAdminBack(): Promise<void> {
+    const { lifecycle, attempt, waiting } = state();
+    const active = activeEpoch(state());
+    if (lifecycle.kind !== 'running' || active === undefined || !admins.isSpare(active)) return;
+    const comes = (attempt !== undefined && attempt.kind !== 'undoing') || waiting.length > 0;
+    if (!comes && !(await admins.isTaken())) onAdminPortFree();
   }
 
   /** Two families may have the same epoch number, and with it the same file. */
@@ -154,17 +174,4 @@ async function retire(
     return;
   }
   await delay(Math.min(BLIND_DRAIN, options.longest), undefined, { signal }).catch(() => {});
-}
-
-function isListening(host: string, port: number): Promise<boolean> {
-  return new Promise((resolve) => {
-    const socket = connect({ host, port, timeout: 1_000 });
-    const answer = (listening: boolean) => () => {
-      socket.destroy();
-      resolve(listening);
-    };
-    socket.once('connect', answer(true));
-    socket.once('timeout', answer(true));
-    socket.once('error', answer(false));
-  });
 }

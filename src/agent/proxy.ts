@@ -111,7 +111,7 @@ async function supervise({ loaded, reload, env, log }: ProxyInput, onClose: OnCl
     editions,
     state: () => supervisor.state(),
     log,
-    onRetired: () => void triggers.ask('repair', "Envoy's admin goes back to its port"),
+    onAdminPortFree: () => void triggers.ask('repair', "Envoy's admin goes back to its port"),
   });
   let lastRestart: LastRestart | undefined;
   const admin = () => {
@@ -148,6 +148,7 @@ async function supervise({ loaded, reload, env, log }: ProxyInput, onClose: OnCl
     log,
     record: (effect) => {
       triggers.settle(effect);
+      void ports.bringAdminBack();
       if (effect.triggers.length === 0) return;
       metrics.countHotRestart(effect.outcome);
       lastRestart = effect;
