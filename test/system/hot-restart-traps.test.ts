@@ -347,6 +347,22 @@ describe('trap 9: a child whose parent died early aborts', () => {
   });
 });
 
+describe('trap 9: a parent that dies just when its child gets a child', () => {
+  it('costs nothing either: the grandchild is killed before it makes its parent abort', async () => {
+    const sidecar = await startSidecar({ drainS: 10, parentShutdownS: 20 });
+    expect((await sidecar.restart()).status).toBe(200);
+    const load = await keepAliveLoad(sidecar);
+    const oldest = await envoyOfEpoch(sidecar, 0);
+    const outcome = sidecar.restart();
+    await envoyOfEpoch(sidecar, 2);
+    process.kill(oldest.pid, 'SIGKILL');
+    expect(await outcome, sidecar.agent.output().slice(-9000)).toMatchObject({ status: 200 });
+    expect(sidecar.envoys().some(({ baseId }) => baseId !== oldest.baseId)).toBe(true);
+    await expectNoFailure(load);
+    expect(sidecar.agent.output()).not.toContain('assert failure');
+  });
+});
+
 async function takenPort(): Promise<number> {
   const server = createServer();
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));

@@ -91,25 +91,34 @@ export function lookAgain(state: SupervisorState, id: number): Step {
 
 /**
  * A parent that died before its time leaves a child that cannot hot-restart, and that aborts when it wants to tell its parent to
- * leave (seen on 1.40: "hot restart sendmsg() failed", errno 111). A new family takes over before that.
+ * leave (seen on 1.40: "hot restart sendmsg() failed", errno 111). It wants to as soon as it has a child itself, so one that starts is
+ * killed before it can speak. A new family takes over before the abort.
  */
-export function parentLost(state: SupervisorState, parent: Epoch): Step {
+export function parentLost(
+  state: SupervisorState,
+  parent: Epoch,
+  { exitCode }: { readonly exitCode: number },
+): Step {
   const { attempt } = state;
   const child = state.epochs.find(
     ({ family, number }) => family === parent.family && number === parent.number + 1,
   );
-  const starting = attempt?.kind === 'starting' && attempt.start === 'hot';
-  if (parent.told || starting || child?.phase !== 'serving') return unchanged(state);
+  const starting = attempt?.kind === 'starting' && attempt.start === 'hot' ? attempt : undefined;
+  const wasTold = parent.told || (starting !== undefined && exitCode === 0);
+  if (wasTold || child?.phase !== 'serving') return unchanged(state);
   const again = attempt !== undefined && 'triggers' in attempt ? attempt.triggers : [];
   const repair: Trigger = {
     id: -1,
     kind: 'repair',
     detail: `epoch ${parent.number} has died before its time`,
   };
-  return proceed({
+  const lost: SupervisorState = {
     ...state,
     attempt: undefined,
     wedged: true,
     waiting: [...again, repair, ...state.waiting],
-  });
+  };
+  const given: readonly Effect[] =
+    starting === undefined ? [] : [{ kind: 'signal-envoy', key: starting.key, signal: 'SIGKILL' }];
+  return andThen({ state: lost, effects: given }, proceed);
 }

@@ -109,7 +109,7 @@ function afterExit(
     }
     if (attempt?.kind === 'replacing' && attempt.old === epoch.key) return launchIfRoom(state, attempt);
   }
-  return andThen(parentLost(state, epoch), (now) =>
+  return andThen(parentLost(state, epoch, event), (now) =>
     now.attempt?.kind === 'waiting-for-room' ? launchIfRoom(now, now.attempt) : unchanged(now),
   );
 }

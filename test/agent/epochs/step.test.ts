@@ -147,6 +147,32 @@ describe('a hot restart', () => {
     expect(kinds(world)).toContain('retire');
   });
 
+  it('does so as well when it dies while the next child starts, which is killed before it makes its parent abort', () => {
+    const world = started();
+    world.ask(0);
+    happen(world, 'valid', 'live');
+    world.ask(1);
+    happen(world, 'valid', 'idle');
+    const [{ key } = { key: -1 }] = world.state().epochs;
+    world.dispatch({ kind: 'exited', key, exitCode: 137, how: 'signal SIGKILL' });
+    expect(signals(world)).toEqual(['SIGKILL']);
+    happen(world, 'obey', 'valid', 'live', 'valid', 'live');
+    expect(spawned(world)).toEqual(['fresh 0', 'hot 1', 'hot 2', 'overlap 0', 'hot 1']);
+    expect(world.outcomes.get(1)).toBe('live');
+  });
+
+  it('lets the next child go on when the epoch before ends as it was told to', () => {
+    const world = started();
+    world.ask(0);
+    happen(world, 'valid', 'live');
+    world.ask(1);
+    happen(world, 'valid', 'idle');
+    const [{ key } = { key: -1 }] = world.state().epochs;
+    world.dispatch({ kind: 'exited', key, exitCode: 0, how: 'exit status 0' });
+    happen(world, 'live');
+    expect(spawned(world)).toEqual(['fresh 0', 'hot 1', 'hot 2']);
+  });
+
   it('abandons a child that is not LIVE in time with SIGKILL, and tries the same number again (traps 3 and 7)', () => {
     const world = started();
     world.ask(0);
