@@ -22,6 +22,8 @@ async function kill(sidecar: Sidecar, signal: NodeJS.Signals): Promise<void> {
     const [envoy] = sidecar.envoys();
     if (envoy === undefined || envoy.pid === victim?.pid) return false;
     return (await sidecar.agent.get(sidecar.inbound, '/')).status === 200;
+  }).catch((error: unknown) => {
+    throw new Error(`the agent said:\n${sidecar.agent.output().slice(-6_000)}`, { cause: error });
   });
 }
 
