@@ -5,7 +5,7 @@ import type { Rules } from './epochs/state.ts';
 const TERM_GRACE = millis(3_000);
 const STEADY_AFTER = millis(60_000);
 const FIRST_BACKOFF = millis(200);
-/** The child counts from when it takes over, which is a moment before it is seen to be LIVE. */
+/** The child counts from when it takes over, which is a moment before it is seen to be LIVE; the timer of either may be late. */
 const TOLD_MARGIN_MS = 1_000;
 const REAP_MARGIN_MS = 5_000;
 

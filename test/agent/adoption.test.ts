@@ -425,7 +425,7 @@ describe('the state recorder', () => {
       phase: 'serving',
       config: 'abc',
       hasParent: false,
-      told: false,
+      told: 'no',
     } as const;
     const epochs = () => {
       const loaded = loadState(configPath, uid);

@@ -10,14 +10,15 @@ const serving: Epoch = {
   phase: 'serving',
   config: 'good',
   hasParent: false,
-  told: false,
+  told: 'no',
 };
 const state = (changes: Partial<SupervisorState>): SupervisorState => ({
   ...initialState(rules),
   epochs: [serving],
   ...changes,
 });
-const undoing = (hangs: boolean) => ({ kind: 'undoing', id: 1, number: 3, family: 0, hangs }) as const;
+const undoing = (hangs: boolean) =>
+  ({ kind: 'undoing', id: 1, number: 3, family: 0, hangs, stuck: false }) as const;
 const starting = {
   kind: 'starting',
   key: 1,

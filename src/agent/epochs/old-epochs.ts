@@ -23,15 +23,15 @@ export function becameIdle(state: SupervisorState, key: number): Step {
   return attempt?.kind === 'waiting-for-room' ? andThen(said, (now) => launchIfRoom(now, attempt)) : said;
 }
 
-/** The child of this epoch has told it to leave by now. */
-export function told(state: SupervisorState, key: number): Step {
+/** The time of this epoch is nearly over: from now on its child may tell it to leave. */
+export function mayBeTold(state: SupervisorState, key: number): Step {
   return unchanged({
     ...state,
-    epochs: state.epochs.map((each): Epoch => (each.key === key ? { ...each, told: true } : each)),
+    epochs: state.epochs.map((each): Epoch => (each.key === key ? { ...each, told: 'perhaps' } : each)),
   });
 }
 
-/** Nobody told the old epoch to leave: the agent does, with SIGKILL when that is not enough. */
+/** The old epoch has not left though its time is long over: the agent ends it, with SIGKILL when that is needed. */
 export function reap(state: SupervisorState, key: number): Step {
   const epoch = state.epochs.find((candidate) => candidate.key === key);
   if (epoch?.phase === 'leaving') {
@@ -42,7 +42,9 @@ export function reap(state: SupervisorState, key: number): Step {
 }
 
 function dismiss(state: SupervisorState, { key }: Epoch, said: Effect): Step {
-  const epochs = state.epochs.map((each): Epoch => (each.key === key ? { ...each, phase: 'leaving' } : each));
+  const epochs = state.epochs.map(
+    (each): Epoch => (each.key === key ? { ...each, phase: 'leaving', told: 'yes' } : each),
+  );
   return {
     state: { ...state, epochs },
     effects: [

@@ -58,7 +58,7 @@ export function adopt(state: SupervisorState, adopted: readonly AdoptedEpoch[]):
       phase: serving ? 'serving' : 'draining',
       config,
       hasParent: false,
-      told: false,
+      told: 'no',
     }),
   );
   const serves = adopted.some(({ serving }) => serving);

@@ -139,7 +139,7 @@ export function launchIfRoom(state: SupervisorState, ready: Prepared): Step {
     phase: 'initializing',
     config,
     hasParent: start === 'hot',
-    told: false,
+    told: 'no',
   };
   return {
     state: {

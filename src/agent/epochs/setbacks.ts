@@ -32,6 +32,8 @@ export function childFailed(
   const { family } = active;
   const kept = log('warn', `Epoch ${active.number} goes on serving`);
   const record = reported(triggers, 'failed', number, `epoch ${number} ended before it was LIVE: ${how}`);
+  // What it was given has served before: so it is its parent that cannot hand over.
+  const stuck = triggers.some(({ kind }) => kind === 'repair');
   if (start !== 'hot') {
     // It shared nothing with the old epoch, so there is nothing to undo.
     return andThen(
@@ -44,7 +46,7 @@ export function childFailed(
       ...state,
       nextKey: id + 1,
       lastFailed: config,
-      attempt: { kind: 'undoing', id, family, number: active.number, hangs: false },
+      attempt: { kind: 'undoing', id, family, number: active.number, hangs: false, stuck },
     },
     effects: [...record, kept, { kind: 'undo', id, family, number: active.number }],
   };
@@ -60,11 +62,11 @@ export function undone(
     const timer: Effect = { kind: 'timer', name: 'look-again', key: id, after: LOOK_AGAIN };
     const said = log('warn', `Epoch ${attempt.number} hangs: no hot restart until it goes on`);
     return {
-      state: { ...state, wedged: !freed, attempt: { ...attempt, hangs: true } },
+      state: { ...state, attempt: { ...attempt, hangs: true } },
       effects: attempt.hangs ? [timer] : [said, timer],
     };
   }
-  const idle: SupervisorState = { ...state, attempt: undefined, wedged: !freed };
+  const idle: SupervisorState = { ...state, attempt: undefined, wedged: attempt.stuck || !freed };
   if (admin === 'open') return proceed({ ...idle, repairs: 0 });
   if (state.repairs >= MOST_REPAIRS) {
     const blind = log(
@@ -104,7 +106,8 @@ export function parentLost(
     ({ family, number }) => family === parent.family && number === parent.number + 1,
   );
   const starting = attempt?.kind === 'starting' && attempt.start === 'hot' ? attempt : undefined;
-  const wasTold = parent.told || (starting !== undefined && exitCode === 0);
+  const left = exitCode === 0 && (parent.told === 'perhaps' || starting !== undefined);
+  const wasTold = left || parent.told === 'yes';
   if (wasTold || child?.phase !== 'serving') return unchanged(state);
   const again = attempt !== undefined && 'triggers' in attempt ? attempt.triggers : [];
   const repair: Trigger = {

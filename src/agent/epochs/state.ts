@@ -36,7 +36,7 @@ export interface Rules {
   readonly maxRestarts: number;
   /** A hot restart whose child is not LIVE by then is abandoned. */
   readonly hotRestartTimeout: Millis;
-  /** A child tells its parent to leave this long after it is LIVE, or a little later. */
+  /** No child tells its parent to leave earlier than this after it is LIVE. */
   readonly toldAfter: Millis;
   /** An old epoch that lives longer than this after it was replaced is reaped. */
   readonly reapAfter: Millis;
@@ -61,9 +61,14 @@ export interface Epoch {
   readonly config: string;
   /** Whether a parent of the same family lives that this one takes over from: SIGTERM would end that too (trap 3). */
   readonly hasParent: boolean;
-  /** A draining epoch's time is over: its child has told it to leave and will not speak to it again. */
-  readonly told: boolean;
+  readonly told: Told;
 }
+/**
+ * Whether the child of an old epoch has told it to leave, after which it never speaks to it again. `perhaps`: its time is nearly
+ * over. Only its end says more: a told epoch leaves with exit status 0, one that is killed may not have been told.
+ */
+export type Told = 'no' | 'perhaps' | 'yes';
+
 /**
  * `draining`: replaced, its clients go one by one. `drained`: the last has gone. `leaving`: the agent has told it to go.
  * Only its child ends a draining epoch before its time: a child whose parent is gone waits ten seconds for it and aborts.
@@ -107,6 +112,8 @@ export type Attempt =
       readonly family: number;
       /** The parent hangs; what the child has left is seen only when it goes on. */
       readonly hangs: boolean;
+      /** Freed or not, the next one goes to a new family. */
+      readonly stuck: boolean;
     };
 
 /** Of the Envoy that serves: closed by a child that failed since (trap 2), or asked and not answering. */

@@ -3,7 +3,7 @@
  * to be done goes out as effects, which `supervisor.ts` carries out.
  */
 import { drainAsked, drained, endNow, graceOver, leave, leaverExited, stop } from './leaving.ts';
-import { becameIdle, reap, told } from './old-epochs.ts';
+import { becameIdle, mayBeTold, reap } from './old-epochs.ts';
 import { adopt, becameLive, beginFresh, crashed, steady } from './recovery.ts';
 import { launchIfRoom, prepared, proceed, startTimeout } from './restart.ts';
 import { childFailed, lookAgain, parentLost, undone } from './setbacks.ts';
@@ -69,7 +69,7 @@ function timer(state: SupervisorState, { name, key }: Extract<SupervisorEvent, {
     case 'look-again':
       return lookAgain(state, key);
     case 'told':
-      return told(state, key);
+      return mayBeTold(state, key);
     case 'reap':
       return reap(state, key);
     case 'steady':

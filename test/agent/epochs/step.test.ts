@@ -161,6 +161,29 @@ describe('a hot restart', () => {
     expect(world.outcomes.get(1)).toBe('live');
   });
 
+  it('does so as well when it is killed just before it would be told, and only then', () => {
+    const killed = started();
+    killed.ask(0);
+    happen(killed, 'valid', 'live', 'told');
+    const [{ key } = { key: -1 }] = killed.state().epochs;
+    killed.dispatch({ kind: 'exited', key, exitCode: 137, how: 'signal SIGKILL' });
+    happen(killed, 'valid', 'live');
+    expect(spawned(killed)).toEqual(['fresh 0', 'hot 1', 'overlap 0']);
+
+    const told = started();
+    told.ask(0);
+    happen(told, 'valid', 'live', 'told', 'leaves');
+    expect(told.state().attempt).toBeUndefined();
+  });
+
+  it('goes to a new family when the hot restart that was to bring the admin back fails as well', () => {
+    const world = started();
+    world.ask(0);
+    happen(world, 'valid', 'start-timeout', 'obey', 'freed, admin closed');
+    happen(world, 'valid', 'start-timeout', 'obey', 'freed, admin closed', 'valid', 'live');
+    expect(spawned(world)).toEqual(['fresh 0', 'hot 1', 'hot 1', 'overlap 0']);
+  });
+
   it('lets the next child go on when the epoch before ends as it was told to', () => {
     const world = started();
     world.ask(0);

@@ -87,9 +87,7 @@ export function createWorld(
         // When all are killed at once there is no child left to want anything.
         const killsAll = before.lifecycle.kind === 'ended' || before.lifecycle.kind === 'stopping';
         check(
-          (killsAll && effect.signal === 'SIGKILL') ||
-            epoch?.told !== false ||
-            !hasServingChild(state, epoch),
+          (killsAll && effect.signal === 'SIGKILL') || epoch?.told !== 'no' || !hasServingChild(state, epoch),
           'an epoch was ended whose child will want to tell it to leave',
         );
         drop((event) => (event.kind === 'live' || event.kind === 'exited') && event.key === effect.key);
@@ -160,7 +158,7 @@ export function createWorld(
 }
 
 function isTold({ epochs }: SupervisorState, wanted: number): boolean {
-  return epochs.find(({ key }) => key === wanted)?.told !== false;
+  return epochs.find(({ key }) => key === wanted)?.told !== 'no';
 }
 
 function hasServingChild(state: SupervisorState, { family, number }: Epoch): boolean {
