@@ -1,14 +1,12 @@
 /** What the supervisor does to Envoy: bootstraps, processes, drains. One object for one agent. */
-import { setTimeout as delay } from 'node:timers/promises';
 import { startHeldEnvoy } from '../envoy/held-process.ts';
 import { notStarted, startEnvoy } from '../envoy/process.ts';
 import { validateBootstrap } from '../envoy/validate.ts';
-import { type Millis, millis } from '../platform/duration.ts';
 import { toError } from '../platform/errors.ts';
 import type { Logger } from '../platform/logger.ts';
 import type { Admins } from './admins.ts';
 import type { BootstrapFiles, StagedName } from './bootstrap-files.ts';
-import { askToDrain, type DrainOptions, drain, waitForConnections } from './drain.ts';
+import { askToDrain, type DrainOptions, drain } from './drain.ts';
 import type { EditionStore } from './edition-store.ts';
 import type { Edition } from './editions.ts';
 import { envoyCommand } from './envoy-command.ts';
@@ -16,6 +14,7 @@ import { activeEpoch, type StartKind, type SupervisorState } from './epochs/stat
 import type { Families } from './families.ts';
 import { untilIdle } from './idle.ts';
 import { untilLive } from './live.ts';
+import { retire } from './retire.ts';
 import type { SupervisorPorts } from './supervisor.ts';
 import { undoFailedChild } from './undo.ts';
 
@@ -39,11 +38,6 @@ type EnvoyPorts = Pick<
   /** To be called after each hot restart, whatever came of it. */
   readonly bringAdminBack: () => Promise<void>;
 };
-
-/** How long an Envoy may take to leave that has no client left. */
-const LEAVE_MS = 2_000;
-/** How long an Envoy of another family keeps what it has after it was told to drain, when it cannot be asked. */
-const BLIND_DRAIN = millis(5_000);
 
 export function createEnvoyPorts(context: EnvoyPortsContext): EnvoyPorts {
   const { binary, env, families, admins, bootstraps, editions, state, log, onAdminPortFree } = context;
@@ -101,15 +95,10 @@ export function createEnvoyPorts(context: EnvoyPortsContext): EnvoyPorts {
     retire: async (key, envoy, signal) => {
       const epoch = state().epochs.find((candidate) => candidate.key === key);
       const edition = epoch === undefined ? undefined : (editions.get(epoch.config) ?? editions.latest());
-      if (epoch !== undefined && edition !== undefined) {
-        const { parentShutdownDuration } = edition.config;
-        await retire(admins.of(epoch), drainOptionsOf(edition, parentShutdownDuration), log, signal);
-      }
-      envoy.signal('SIGTERM');
-      // It has nothing left to finish. One whose parent died early would try to reach that for ten seconds, and abort.
-      const late = setTimeout(() => envoy.signal('SIGKILL'), LEAVE_MS);
-      await envoy.exited;
-      clearTimeout(late);
+      if (epoch === undefined || edition === undefined) return;
+      const longest = edition.config.parentShutdownDuration;
+      const identity = { epoch: epoch.number, baseId: families.baseId(epoch.family) };
+      await retire({ envoy, admin: admins.of(epoch), identity, longest, untilIdle, log }, signal);
     },
     untilIdle: async ({ pid }, signal) => pid !== undefined && untilIdle(pid, signal),
     forget: async () => {
@@ -148,30 +137,12 @@ export function createEnvoyPorts(context: EnvoyPortsContext): EnvoyPorts {
   }
 }
 
-function drainOptionsOf(
-  { config }: Edition,
-  longest: Millis = config.terminationDrainDuration,
-): DrainOptions {
+function drainOptionsOf({ config }: Edition): DrainOptions {
   return {
     inboundOnly: config.role === 'sidecar',
-    longest,
+    longest: config.terminationDrainDuration,
     shortest: config.minimumDrainDuration,
     envoyDrainTime: config.drainDuration,
     ignoredPorts: [config.envoyStatusPort],
   };
-}
-
-/** Has an Envoy that another one beside it has replaced close its listeners and lose its clients one by one. */
-async function retire(
-  admin: ReturnType<Admins['of']>,
-  options: DrainOptions,
-  log: Logger,
-  signal: AbortSignal,
-): Promise<void> {
-  const all = { ...options, inboundOnly: false };
-  if (await askToDrain(admin, all, false, log, signal)) {
-    await waitForConnections(admin, all, signal);
-    return;
-  }
-  await delay(Math.min(BLIND_DRAIN, options.longest), undefined, { signal }).catch(() => {});
 }

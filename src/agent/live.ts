@@ -30,17 +30,33 @@ export async function untilLive(admin: EnvoyAdmin, which: EnvoyIdentity, signal:
   }
 }
 
+/**
+ * Whether it is this epoch that answers there: one whose admin was closed has lost its port to another.
+ * @throws when nobody answers in time
+ */
+export async function isThere(
+  admin: EnvoyAdmin,
+  { epoch, baseId }: EnvoyIdentity,
+  signal?: AbortSignal,
+): Promise<boolean> {
+  const info = readServerInfo((await admin.get('/server_info', CALL_DEADLINE, signal)).body);
+  return info?.epoch === epoch && info.baseId === baseId;
+}
+
 /** Whether an answer of `/server_info` comes from this epoch, and says that it serves. */
 export function isLive(serverInfo: string, { epoch, baseId }: EnvoyIdentity): boolean {
+  const info = readServerInfo(serverInfo);
+  return info?.state === 'LIVE' && info.epoch === epoch && info.baseId === baseId;
+}
+
+function readServerInfo(text: string): (EnvoyIdentity & { readonly state: unknown }) | undefined {
   try {
-    const { state, command_line_options: options } = JSON.parse(serverInfo) as {
+    const { state, command_line_options: options } = JSON.parse(text) as {
       readonly state?: unknown;
       readonly command_line_options?: { readonly restart_epoch?: unknown; readonly base_id?: unknown };
     };
-    return (
-      state === 'LIVE' && Number(options?.restart_epoch) === epoch && Number(options?.base_id) === baseId
-    );
+    return { state, epoch: Number(options?.restart_epoch), baseId: Number(options?.base_id) };
   } catch {
-    return false;
+    return undefined;
   }
 }

@@ -30,14 +30,27 @@ export function createReadiness(options: ReadinessOptions): () => Promise<Readin
     config.localConfig === undefined
       ? { kind: 'xds', address: config.discoveryAddress }
       : { kind: 'files', folder: config.localConfig };
-  const ask = cachedProbe(
-    () => askEnvoy(admin(), source),
-    MAX_AGE,
-    () => performance.now(),
-  );
-  /** Envoy may have closed its admin while it was being asked. */
+  const serving = () => activeEpoch(options.state())?.key;
+  let asks: { readonly of: number | undefined; readonly ask: () => Promise<Readiness> } | undefined;
+  /** No epoch answers for another: the one before may hang. */
+  const ask = async (): Promise<Readiness> => {
+    const of = serving();
+    if (asks?.of !== of) asks = undefined;
+    asks ??= {
+      of,
+      ask: cachedProbe(
+        () => askEnvoy(admin(), source),
+        MAX_AGE,
+        () => performance.now(),
+      ),
+    };
+    return asks.ask();
+  };
+  /** Envoy may have closed its admin while it was being asked, or another one may serve since. */
   const asked = async (): Promise<Readiness> => {
-    const said = await ask();
+    const before = serving();
+    const first = await ask();
+    const said = first.ready || serving() === before ? first : await ask();
     return (said.ready ? undefined : knownReadiness(options.state())) ?? addNotes(said, options);
   };
   return async () => {

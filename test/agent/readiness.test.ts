@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { type Epoch, initialState, type SupervisorState } from '../../src/agent/epochs/state.ts';
-import { knownReadiness } from '../../src/agent/readiness.ts';
+import { createReadiness, knownReadiness } from '../../src/agent/readiness.ts';
 import { rules } from './epochs/world.ts';
 
 const serving: Epoch = {
@@ -26,6 +26,7 @@ const starting = {
   start: 'hot',
   number: 4,
   family: 0,
+  overdue: false,
   config: 'good',
 } as const;
 const exit = { code: 0, why: 'SIGTERM' };
@@ -58,5 +59,34 @@ describe('readiness, as far as the supervisor knows it', () => {
     ['nothing runs yet', { epochs: [] }],
   ])('is 503 when %s', (_what, changes) => {
     expect(knownReadiness(state(changes))).toMatchObject({ ready: false });
+  });
+});
+
+describe('readiness asked of Envoy', () => {
+  it('is asked again when another epoch serves by the time that the one before has not answered', async () => {
+    const stats = 'listener_manager.workers_started: 1\nserver.live: 1\n';
+    let giveUp: (error: Error) => void = () => {};
+    const silence = new Promise<never>((_resolve, reject) => {
+      giveUp = reject;
+    });
+    const answers = [() => silence, () => Promise.resolve({ status: 200, body: stats, headers: {} })];
+    let now = state({ epochs: [{ ...serving, phase: 'initializing' }] });
+    const readiness = createReadiness({
+      config: { localConfig: '/files', discoveryAddress: '' },
+      state: () => now,
+      admin: () => ({
+        get: answers.shift() ?? (() => Promise.reject(new Error('once only'))),
+        post: () => Promise.reject(new Error('never')),
+        open: () => Promise.reject(new Error('never')),
+      }),
+      missingSecrets: () => [],
+      lastRestart: () => undefined,
+      onAnswer: () => {},
+    });
+    const early = readiness();
+    now = state({});
+    expect(await readiness()).toMatchObject({ ready: true });
+    giveUp(new Error('it hangs'));
+    expect(await early).toMatchObject({ ready: true });
   });
 });

@@ -15,8 +15,9 @@ export interface Excuse {
  */
 export type ExcuseKind = 'no-service' | 'carried' | 'stopped' | 'overlap';
 
+/** `kill-parent`: the end of an Envoy whose parent was killed when it was just being told to leave: its child hangs, and aborts. */
 export interface Deed {
-  readonly kind: 'kill-serving' | 'kill-old' | 'stop';
+  readonly kind: 'kill-serving' | 'kill-old' | 'kill-parent' | 'stop';
   readonly at: number;
   /** Of a stop: when it was over. */
   readonly until?: number;
@@ -36,6 +37,7 @@ const OVERLAP_MS = 5_000;
 export function excusesFor(deeds: readonly Deed[], takeovers: readonly Takeover[]): readonly Excuse[] {
   const caused = deeds.map(({ kind, at, until }): Excuse => {
     if (kind === 'stop') return { kind: 'stopped', from: at, to: (until ?? at) + MARGIN_MS };
+    if (kind === 'kill-parent') return { kind: 'carried', from: at - MARGIN_MS, to: at + MARGIN_MS };
     if (kind === 'kill-old') return { kind: 'carried', from: at, to: at + MARGIN_MS };
     const next = takeovers.find((takeover) => takeover.at >= at);
     return { kind: 'no-service', from: at, to: (next?.at ?? Number.POSITIVE_INFINITY) + MARGIN_MS };

@@ -66,7 +66,7 @@ export async function openScene(onClose: OnClose, executable: string): Promise<S
       ...['--drainDuration', `${DRAIN_S}s`, '--parentShutdownDuration', `${DRAIN_S + 1}s`],
       ...['--hotRestartTimeout', `${HOT_RESTART_TIMEOUT_S}s`],
       // Envoy says when it takes over: after that a child is no child any more.
-      ...['--proxyComponentLogLevel', 'main:info'],
+      ...['--proxyComponentLogLevel', 'main:info,config:info'],
     ],
     env: { ISTIO_BOOTSTRAP_OVERRIDE: file },
   });

@@ -201,7 +201,7 @@ function createHand(onClose: OnClose, scene: Scene): Hand {
 }
 
 function deedsOf({ kills, stops }: Hand, witness: Witness): readonly Deed[] {
-  return [...stops, ...kills.flatMap(({ pid, at }) => witness.meaningOf(pid, at) ?? [])];
+  return [...stops, ...kills.flatMap(({ pid, at }) => witness.meaningOf(pid, at) ?? []), ...witness.doomed()];
 }
 
 function watchReadiness(onClose: OnClose, { agent }: Scene) {

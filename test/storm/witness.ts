@@ -9,6 +9,8 @@ export interface Witness {
   takeovers(): readonly Takeover[];
   /** What it was for the service that a process died then; undefined when it was nothing to it. */
   meaningOf(pid: number, at: number): Deed | undefined;
+  /** Ends of Envoys that could not be told anything any more when another base id took over from them. */
+  doomed(): readonly Deed[];
 }
 
 /** Often enough that no epoch comes and is forgotten in between: the status keeps the last twelve that are gone. */
@@ -44,6 +46,17 @@ export function watchEpochs(onClose: OnClose, { agent, status }: Scene): Witness
         const before = served[index - 1];
         const beside = before !== undefined && (before.since.gone ?? Number.POSITIVE_INFINITY) > at;
         return { at, overlap: beside && before.baseId !== baseId };
+      });
+    },
+    doomed: () => {
+      const hangs = [
+        ...agent.output().matchAll(/^(\S+Z)\t.*hot restart sendmsg\(\) connection refused.*thread=(\d+)/gm),
+      ].map(([, time = '', pid]) => ({ pid: Number(pid), at: Date.parse(time) }));
+      return epochs().flatMap(({ pid, since: { draining = Number.NaN, gone } }) => {
+        const hung = hangs.find((each) => each.pid === pid);
+        return gone !== undefined && hung !== undefined && hung.at <= draining + SKEW_MS
+          ? [{ kind: 'kill-parent', at: gone } as const]
+          : [];
       });
     },
     meaningOf: (pid, at) => {

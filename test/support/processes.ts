@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync } from 'node:fs';
+import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
 
 /** The command line of a process, without its first word. */
 export function argumentsOf(pid: number): string[] {
@@ -57,6 +57,26 @@ function statOf(pid: number): readonly string[] | undefined {
     return stat.slice(stat.lastIndexOf(')') + 2).split(' ');
   } catch {
     return undefined;
+  }
+}
+
+/** Whether a process has a TCP socket of IPv4 that listens on the port. */
+export function listensOn(pid: number, port: number): boolean {
+  const wanted = port.toString(16).toUpperCase().padStart(4, '0');
+  const inodes = readFileSync(`/proc/${pid}/net/tcp`, 'utf8')
+    .split('\n')
+    .map((line) => line.trim().split(/\s+/))
+    .filter(([, local, , state]) => local?.endsWith(`:${wanted}`) && state === '0A')
+    .map((fields) => `socket:[${fields[9]}]`);
+  const folder = `/proc/${pid}/fd`;
+  return readdirSync(folder).some((name) => inodes.includes(targetOf(`${folder}/${name}`)));
+}
+
+function targetOf(link: string): string {
+  try {
+    return readlinkSync(link);
+  } catch {
+    return ''; // closed meanwhile
   }
 }
 

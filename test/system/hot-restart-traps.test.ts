@@ -14,7 +14,7 @@ import {
 } from '../support/hot-restart.ts';
 import { openTcpServer } from '../support/http-application.ts';
 import { http1Load, type Load } from '../support/load.ts';
-import { isAlive } from '../support/processes.ts';
+import { isAlive, listensOn } from '../support/processes.ts';
 import { slowToInitialize } from '../support/spoiled.ts';
 import { tempFolder } from '../support/temp-folder.ts';
 import { until } from '../support/until.ts';
@@ -344,6 +344,23 @@ describe('trap 9: a child whose parent died early aborts', () => {
     await until('the admin is back on its port', async () => (await sidecar.serverInfo())?.epoch === 1);
     await expectNoFailure(load);
     expect(readiness.lapses()).toEqual([]);
+  });
+});
+
+describe('trap 9: a child whose parent died early, and that is replaced', () => {
+  it('takes no new client, and its last client has its answer though it hangs by then', async () => {
+    const { held, handler } = holding();
+    const sidecar = await startSidecar({ drainS: 2, parentShutdownS: 3, handler });
+    expect((await sidecar.restart()).status).toBe(200);
+    const doomed = await envoyOfEpoch(sidecar, 1);
+    const { answer, response } = await slowRequest(sidecar, held);
+    process.kill((await envoyOfEpoch(sidecar, 0)).pid, 'SIGKILL');
+    await until('it has closed its listeners', () => !listensOn(doomed.pid, sidecar.inbound));
+    await sidecar.agent.says('hot restart sendmsg() connection refused');
+    response.end('at last');
+    expect((await answer).body).toBe('at last');
+    await until('it has left', () => !isAlive(doomed.pid));
+    expect(sidecar.agent.output()).not.toContain('assert failure');
   });
 });
 

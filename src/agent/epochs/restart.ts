@@ -110,7 +110,7 @@ function stillStarting(state: SupervisorState): Attempt | undefined {
   const epoch = state.epochs.find(({ phase }) => phase === 'initializing');
   if (epoch === undefined || activeEpoch(state) !== undefined) return undefined;
   const { key, number, family, config } = epoch;
-  return { kind: 'starting', key, number, family, config, start: 'fresh', triggers: [] };
+  return { kind: 'starting', key, number, family, config, start: 'fresh', triggers: [], overdue: false };
 }
 
 /** Starts what is prepared, or waits until an old epoch has left. */
@@ -146,7 +146,7 @@ export function launchIfRoom(state: SupervisorState, ready: Prepared): Step {
       ...state,
       nextKey: key + 1,
       epochs: [...state.epochs, epoch],
-      attempt: { kind: 'starting', key, ...rest },
+      attempt: { kind: 'starting', key, overdue: false, ...rest },
     },
     effects: [
       log('info', `Epoch ${number} starting`),
@@ -175,7 +175,7 @@ export function startTimeout(state: SupervisorState, key: number): Step {
   if (attempt?.kind !== 'starting' || attempt.key !== key || attempt.start === 'fresh')
     return unchanged(state);
   return {
-    state,
+    state: { ...state, attempt: { ...attempt, overdue: true } },
     effects: [
       log(
         'error',

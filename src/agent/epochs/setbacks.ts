@@ -23,7 +23,7 @@ const LOOK_AGAIN = millis(1_000);
 /** The child is gone and its parent serves: what it left behind must be undone before the next one (traps 1 and 2). */
 export function childFailed(
   state: SupervisorState,
-  { triggers, number, start, config }: Extract<Attempt, { kind: 'starting' }>,
+  { triggers, number, start, config, overdue }: Extract<Attempt, { kind: 'starting' }>,
   how: string,
 ): Step {
   const active = activeEpoch(state);
@@ -32,8 +32,8 @@ export function childFailed(
   const { family } = active;
   const kept = log('warn', `Epoch ${active.number} goes on serving`);
   const record = reported(triggers, 'failed', number, `epoch ${number} ended before it was LIVE: ${how}`);
-  // What it was given has served before: so it is its parent that cannot hand over.
-  const stuck = triggers.some(({ kind }) => kind === 'repair');
+  // What it was given has served before, and it waited in vain: so it is its parent that cannot hand over.
+  const stuck = overdue && triggers.some(({ kind }) => kind === 'repair');
   if (start !== 'hot') {
     // It shared nothing with the old epoch, so there is nothing to undo.
     return andThen(

@@ -103,7 +103,8 @@ export type Attempt =
   | (Prepared & { readonly kind: 'waiting-for-room' })
   /** Ready to start, when the Envoy that never became LIVE is gone. */
   | (Prepared & { readonly kind: 'replacing'; readonly old: number })
-  | (Prepared & { readonly kind: 'starting'; readonly key: number })
+  /** `overdue`: it was not LIVE in time and has been sent SIGKILL. */
+  | (Prepared & { readonly kind: 'starting'; readonly key: number; readonly overdue: boolean })
   /** The child failed; what it left behind is being undone (traps 1 and 2). */
   | {
       readonly kind: 'undoing';
