@@ -51,7 +51,6 @@ export function watchInputs(
       onChange: () => void triggers.ask('binary', `${binary} was replaced`),
       onError,
       debounce: DEBOUNCE,
-      identity: 'stat',
     });
     watches.push(program);
   }

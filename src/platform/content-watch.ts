@@ -1,7 +1,7 @@
 import type { Closable } from './closable.ts';
 import { type Millis, millis } from './duration.ts';
 import { toError } from './errors.ts';
-import { type FileIdentity, type Fingerprint, fingerprint } from './fingerprint.ts';
+import { type Fingerprint, fingerprint } from './fingerprint.ts';
 import { placesOf, watchPlaces } from './watch-places.ts';
 
 export interface ContentWatchOptions {
@@ -15,8 +15,6 @@ export interface ContentWatchOptions {
   readonly debounce: Millis;
   /** A file that is written all the time is looked at this often; ten times `debounce` unless given. */
   readonly longest?: Millis;
-  /** What makes a file another one; its content unless given. */
-  readonly identity?: FileIdentity;
   /** How often to look without an event, at least a second. */
   readonly interval?: Millis;
 }
@@ -39,11 +37,11 @@ const LONGEST_FACTOR = 10;
  * above, a network file system, no watches left). A file that cannot be read counts as unchanged. Keeps no process alive.
  *
  * For what the agent makes Envoy's bootstrap from: the mesh config file, the pod's labels and annotations, the bootstrap override, the
- * custom config file, and the certificate files that the bootstrap names. With `--watchBinary` also for Envoy's binary, by
- * `identity: 'stat'`, for it has 100 MB; the path may be a symbolic link, as on PATH it often is.
+ * custom config file, and the certificate files that the bootstrap names. With `--watchBinary` also for Envoy's binary,
+ * whose 100 MB are read once and whenever it was touched; the path may be a symbolic link, as on PATH it often is.
  */
 export function watchContents(options: ContentWatchOptions): ContentWatch {
-  const { files, onChange, onError, debounce, identity = 'content' } = options;
+  const { files, onChange, onError, debounce } = options;
   const longest = options.longest ?? debounce * LONGEST_FACTOR;
   const known = new Map<string, Fingerprint>();
   const unreadable = new Set<string>();
@@ -76,7 +74,7 @@ export function watchContents(options: ContentWatchOptions): ContentWatch {
 
   const isChanged = async (path: string): Promise<boolean> => {
     const before = known.get(path);
-    const now = await fingerprint(path, identity, before);
+    const now = await fingerprint(path, before);
     if (now.kind === 'unreadable') {
       if (before === undefined) known.set(path, now);
       if (!unreadable.has(path)) onError(now.error);

@@ -3,9 +3,6 @@ import { createReadStream } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import { errorCode, toError } from './errors.ts';
 
-/** `content`: SHA-256. `stat`: which file it is, its size and time, for files that are too large to read often. */
-export type FileIdentity = 'content' | 'stat';
-
 export type Fingerprint =
   | {
       readonly kind: 'known';
@@ -23,18 +20,15 @@ const SETTLED_MS = 2_000;
 /** @param last the fingerprint from before, which spares reading a file that nobody has touched */
 export async function fingerprint(
   path: string,
-  identity: FileIdentity,
   last: Fingerprint | undefined,
 ): Promise<Fingerprint> {
   try {
     const info = await stat(path, { bigint: true });
     if (!info.isFile()) return { kind: 'known', value: 'no file', stat: undefined };
-    const which = `${info.dev}:${info.ino}:${info.size}:${info.mtimeNs}`;
-    if (identity === 'stat') return { kind: 'known', value: which, stat: undefined };
-    const whole = `${which}:${info.ctimeNs}`;
-    if (last?.kind === 'known' && last.stat === whole) return last;
+    const which = `${info.dev}:${info.ino}:${info.size}:${info.mtimeNs}:${info.ctimeNs}`;
+    if (last?.kind === 'known' && last.stat === which) return last;
     const settled = Date.now() - Number(info.ctimeMs) > SETTLED_MS;
-    return { kind: 'known', value: await digest(path), stat: settled ? whole : undefined };
+    return { kind: 'known', value: await digest(path), stat: settled ? which : undefined };
   } catch (thrown) {
     if (MISSING.has(errorCode(thrown) ?? '')) return { kind: 'known', value: 'missing', stat: undefined };
     return { kind: 'unreadable', error: toError(thrown) };
