@@ -18,10 +18,7 @@ const MISSING = new Set(['ENOENT', 'ENOTDIR', 'ELOOP']);
 const SETTLED_MS = 2_000;
 
 /** @param last the fingerprint from before, which spares reading a file that nobody has touched */
-export async function fingerprint(
-  path: string,
-  last: Fingerprint | undefined,
-): Promise<Fingerprint> {
+export async function fingerprint(path: string, last: Fingerprint | undefined): Promise<Fingerprint> {
   try {
     const info = await stat(path, { bigint: true });
     if (!info.isFile()) return { kind: 'known', value: 'no file', stat: undefined };
