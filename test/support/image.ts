@@ -30,10 +30,11 @@ const CA_INSIDE = '/run/host-ca.crt';
 export async function buildImage(folder: string): Promise<Image> {
   const inFolder = (name: string) => join(folder, name);
   await writeFile(inFolder('policy.json'), '{"default":[{"type":"insecureAcceptAnything"}]}');
-  const store = ['--storage-driver', 'vfs', '--root', inFolder('store'), '--runroot', inFolder('run')];
-  const env = { BUILDAH_ISOLATION: 'chroot' };
-  const buildah = async (command: string, ...args: string[]) =>
-    (await execa('buildah', [...store, command, ...args], { env })).stdout;
+  const places = { driver: 'vfs', graphroot: inFolder('store'), runroot: inFolder('run') };
+  const settings = Object.entries(places).map(([name, value]) => `${name} = "${value}"\n`);
+  await writeFile(inFolder('storage.conf'), `[storage]\n${settings.join('')}`);
+  const env = { BUILDAH_ISOLATION: 'chroot', CONTAINERS_STORAGE_CONF: inFolder('storage.conf') };
+  const buildah = async (...args: string[]) => (await execa('buildah', args, { env })).stdout;
   const policy = ['--signature-policy', inFolder('policy.json')];
 
   await execa('debootstrap', ['--variant=minbase', 'bookworm', inFolder('base'), ...(await debianMirror())]);
@@ -57,13 +58,13 @@ export async function buildImage(folder: string): Promise<Image> {
   await buildah('rm', base);
 
   const arg = (name: string, value: string) => ['--build-arg', `${name}=${value}`];
-  await buildah(
-    'bud',
+  const options = [
     ...['--pull-never', '--network', 'host', ...policy, ...(await hostSettings(folder))],
     ...arg('BUILD_IMAGE', 'localhost/node:24'),
     ...arg('BASE_IMAGE', 'localhost/debian:bookworm-slim'),
-    ...['-f', 'Dockerfile.proxy', '-t', 'localhost/pilot-agent/proxy', '.'],
-  );
+  ];
+  const image = ['--with', 'buildah', '--tag', 'localhost/pilot-agent/proxy'];
+  await execa('node', ['scripts/image.mjs', ...image, '--', ...options], { env });
   const container = await buildah('from', '--pull-never', 'localhost/pilot-agent/proxy');
   const inspected = JSON.parse(await buildah('inspect', container));
   return {

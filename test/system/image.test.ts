@@ -19,6 +19,12 @@ const INJECTED = `proxy sidecar --domain default.svc.cluster.local --configPath 
   --statusPort 15020 --trust-domain=cluster.local --controlPlaneBootstrap=false`.split(/\s+/);
 const POD = ['POD_NAME=productpage-v1-0', 'POD_NAMESPACE=default', 'INSTANCE_IP=127.0.0.1'];
 
+interface Confinement {
+  /** UID:GID. */
+  readonly user: string;
+  readonly capabilities: readonly string[];
+}
+
 describe.runIf(isRoot && hasTool('buildah') && hasTool('debootstrap'))('the image', () => {
   let folder: string;
   let image: Image | undefined;
@@ -48,16 +54,40 @@ describe.runIf(isRoot && hasTool('buildah') && hasTool('debootstrap'))('the imag
    * the entry point as PID 1. (crun and runc want a cgroup that CI machines do not always have.)
    */
   function run(...args: string[]) {
-    const { rootfs, config } = built();
+    const { config } = built();
     const setUp = `set -e
       mount -t proc proc "$0/proc"
       mount --rbind /dev "$0/dev"
       mount -t tmpfs -o mode=1777 tmpfs "$0/dev/shm"
       mount -t tmpfs -o mode=1777 tmpfs "$0/tmp"
       exec chroot --userspec="$1" "$0" env -i "\${@:2}"`;
-    const main = [...config.Env, ...POD, ...config.Entrypoint, ...args];
+    return start(setUp, config.User, ...config.Env, ...POD, ...config.Entrypoint, ...args);
+  }
+
+  /**
+   * As a container whose securityContext drops every capability but those, allows no privilege to be gained, and makes the root
+   * file system read-only; writable are the folders that the injected Pod mounts, here as tmpfs.
+   */
+  function runConfined({ user, capabilities }: Confinement, ...main: string[]) {
+    const { config } = built();
+    const [uid, gid] = user.split(':');
+    const dropped = ['-all', ...capabilities.map((name) => `+${name}`)].join(',');
+    const setUp = `set -e
+      mount --bind "$0" "$0"
+      mount -o remount,bind,ro "$0"
+      mount -t proc proc "$0/proc"
+      mount --rbind /dev "$0/dev"
+      mount -t tmpfs -o mode=1777 tmpfs "$0/dev/shm"
+      mount -t tmpfs -o mode=755,uid=1337,gid=1337 tmpfs "$0/etc/istio/proxy"
+      exec chroot "$0" setpriv --reuid=${uid} --regid=${gid} --clear-groups --no-new-privs \
+        --inh-caps=${dropped} --bounding-set=${dropped} env -i "\${@:2}"`;
+    return start(setUp, user, ...config.Env, ...POD, ...main);
+  }
+
+  function start(setUp: string, user: string, ...main: string[]) {
+    const { rootfs } = built();
     const isolate = ['unshare', '--mount', '--pid', '--fork', '--kill-child', 'bash', '-c', setUp];
-    const [file, ...rest] = network.enter(...isolate, rootfs, config.User, ...main);
+    const [file, ...rest] = network.enter(...isolate, rootfs, user, ...main);
     const running = execa(file, rest, { all: true, reject: false });
     let output = '';
     running.all.on('data', (data) => {
@@ -122,5 +152,24 @@ describe.runIf(isRoot && hasTool('buildah') && hasTool('debootstrap'))('the imag
     });
     process.kill(tini, 'SIGTERM');
     expect((await running).exitCode).toBe(0);
+  });
+
+  it('needs no capability, and of its root file system nothing but /etc/istio/proxy to write to', async () => {
+    await cp('examples/productpage', join(built().rootfs, 'etc/istio/local'), { recursive: true });
+    const sidecar = ['proxy', 'sidecar', '--localConfig', '/etc/istio/local'];
+    const confined = { user: '1337:1337', capabilities: [] };
+    const { running, init, output } = runConfined(confined, ...built().config.Entrypoint, ...sidecar);
+    await until(`it is ready; it said:\n${output()}`, async () => {
+      return (await get('http://127.0.0.1:15021/healthz/ready')).status === 200;
+    });
+    const tini = init() ?? 0;
+    expect(readFileSync(`/proc/${tini}/status`, 'utf8')).toMatch(/CapBnd:\t0+\n/);
+    const inside = (script: string) =>
+      execa('nsenter', ['-t', `${tini}`, '-a', '-r', 'sh', '-c', script], { reject: false });
+    expect((await inside('touch /usr/local/bin/x /tmp/x')).stderr).toContain('Read-only file system');
+    const restart = await inside('setpriv --reuid=1337 --regid=1337 --clear-groups pilot-agent restart');
+    expect(restart.exitCode, restart.stderr).toBe(0);
+    process.kill(tini, 'SIGTERM');
+    expect((await running).exitCode, output()).toBe(0);
   });
 });
