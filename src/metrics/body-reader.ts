@@ -14,7 +14,7 @@ import { createSampleScanner } from './sample-scanner.ts';
 export interface BodySink {
   /** The samples that follow are of this family, which may have been begun before. */
   family(family: Family): void;
-  /** `count` whole lines, in the form of the output, in `[from, to)`. The buffer may be kept, not written to. */
+  /** `count` whole lines, in the form of the output, in `[from, to)`. Good for as long as the chunk that was pushed is. */
   samples(buffer: Buffer, from: number, to: number, count: number): void;
 }
 

@@ -1,18 +1,14 @@
-import type { IncomingMessage } from 'node:http';
 import { setTimeout as delay } from 'node:timers/promises';
-import { type Millis, millis } from '../platform/duration.ts';
 import { errorCode } from '../platform/errors.ts';
 import { PROTOBUF } from './format.ts';
+import { httpGet } from './http-get.ts';
 import { type MetricsSource, readAnswer, ScrapeError } from './source.ts';
 
-/** What the source needs of Envoy's admin interface. */
+/** Where Envoy's admin interface is. */
 export interface StatsAdmin {
-  open(
-    path: string,
-    headers: Readonly<Record<string, string>>,
-    deadline: Millis,
-    signal?: AbortSignal,
-  ): Promise<IncomingMessage>;
+  /** A loopback address. */
+  readonly host: string;
+  readonly port: number;
 }
 
 const RETRY_MS = 50;
@@ -37,11 +33,12 @@ export function envoySource(admin: () => StatsAdmin | undefined): MetricsSource 
       };
       for (let last: unknown; ; ) {
         signal.throwIfAborted();
-        const left = millis(Math.floor(end - performance.now()));
-        if (left <= 0)
+        if (performance.now() >= end)
           throw new ScrapeError('connect', 'the admin interface does not answer', { cause: last });
         try {
-          const answer = await admin()?.open(`/stats/prometheus${request.query}`, headers, left, signal);
+          // Asked anew each time, and over a connection of its own: one that was kept would go on asking the old Envoy all
+          // through a hot restart, which answers on it (seen with Envoy 1.40).
+          const answer = await ask(admin(), `/stats/prometheus${request.query}`, headers, signal);
           if (answer !== undefined)
             return { ...(await readAnswer(answer, request.format === 'protobuf')), trusted: true };
         } catch (error) {
@@ -52,4 +49,19 @@ export function envoySource(admin: () => StatsAdmin | undefined): MetricsSource 
       }
     },
   };
+}
+
+async function ask(
+  admin: StatsAdmin | undefined,
+  path: string,
+  headers: Readonly<Record<string, string>>,
+  signal: AbortSignal,
+) {
+  if (admin === undefined) return undefined;
+  const { host, port } = admin;
+  const name = host.includes(':') ? `[${host}]` : host;
+  return await httpGet(
+    { addresses: [host], port, path, headers: { host: `${name}:${port}`, ...headers } },
+    signal,
+  );
 }

@@ -3,6 +3,7 @@
  * all their families and can put them beside those of others. A longer one waits, under back-pressure, for its turn.
  */
 import type { ScrapeFormat } from './format.ts';
+import type { OnChunk, ReadBody } from './http-get.ts';
 import { type MetricsSource, ScrapeError, type ScrapeRequest, toScrapeError } from './source.ts';
 
 export interface Intake {
@@ -31,7 +32,7 @@ export type IntakeState =
       readonly trusted: boolean;
       /** The rest of the body comes from `rest`. */
       readonly chunks: readonly Buffer[];
-      readonly rest: AsyncIterator<Buffer>;
+      readonly rest: ReadBody;
     };
 
 /** How much of each body is held. Families of shorter bodies merge exactly; memory is bounded by this, not by the bodies. */
@@ -62,28 +63,36 @@ async function readAhead(
   request: ScrapeRequest,
   signal: AbortSignal,
 ): Promise<IntakeState> {
-  const { format, trusted = false, chunks: body } = await source.open(request, signal);
-  const rest = body[Symbol.asyncIterator]();
+  const { format, trusted = false, read } = await source.open(request, signal);
   const chunks: Buffer[] = [];
   let bytes = 0;
-  try {
-    while (bytes <= READ_AHEAD_BYTES) {
-      const next = await rest.next();
-      if (next.done === true) return { kind: 'short', format, trusted, chunks, cut: undefined };
-      if (next.value.length === 0) continue;
-      chunks.push(next.value);
-      if (bytes === 0 && format !== 'protobuf') refuseHtml(next.value);
-      bytes += next.value.length;
-    }
-    return { kind: 'long', format, trusted, chunks, rest };
-  } catch (thrown) {
-    const error = toScrapeError(thrown, 'body');
-    if (error.reason === 'html') {
-      await rest.return?.();
-      throw error;
-    }
-    return { kind: 'short', format, trusted, chunks, cut: error };
-  }
+  return new Promise((resolve, reject) => {
+    let goOn = () => {};
+    let onChunk: OnChunk = (chunk) => {
+      if (bytes === 0 && format !== 'protobuf') refuseHtml(chunk);
+      chunks.push(Buffer.from(chunk));
+      bytes += chunk.length;
+      if (bytes <= READ_AHEAD_BYTES) return undefined;
+      resolve({ kind: 'long', format, trusted, chunks, rest });
+      return new Promise((onTurn) => {
+        goOn = onTurn;
+      });
+    };
+    const rest: ReadBody = (take) => {
+      onChunk = take;
+      goOn();
+      return reading;
+    };
+    const reading = read((chunk) => onChunk(chunk));
+    reading.then(
+      () => resolve({ kind: 'short', format, trusted, chunks, cut: undefined }),
+      (thrown: unknown) => {
+        const error = toScrapeError(thrown, 'body');
+        if (error.reason === 'html') reject(error);
+        else resolve({ kind: 'short', format, trusted, chunks, cut: error });
+      },
+    );
+  });
 }
 
 /** Metrics never begin with a tag, a page that says "not found" with status 200 does. */

@@ -1,4 +1,7 @@
-/** Chunks of bytes, cut anywhere, become whole lines, without a copy except of the lines that a cut went through. */
+/**
+ * Chunks of bytes, cut anywhere, become whole lines, without a copy except of the lines that a cut went through. No chunk
+ * is kept.
+ */
 
 export interface LineReader {
   push(chunk: Buffer): void;
@@ -8,7 +11,7 @@ export interface LineReader {
 
 /**
  * Called with a buffer of whole lines: every line in `[from, to)` ends with its newline, which is in the buffer.
- * The buffer may be kept, but not written to.
+ * It is good for as long as the chunk is.
  */
 export type OnLines = (buffer: Buffer, from: number, to: number) => void;
 
@@ -23,7 +26,7 @@ export function createLineReader(onLines: OnLines, onTooLong: () => void): LineR
 
   function carry(piece: Buffer): void {
     if (piece.length === 0 || skipping) return;
-    carried.push(piece);
+    carried.push(Buffer.from(piece));
     carriedBytes += piece.length;
     if (carriedBytes <= MAX_LINE_BYTES) return;
     skipping = true;

@@ -190,7 +190,7 @@ export function createMerge({ format, output, onDiscard, isReserved }: MergeOpti
           if (which === 'unreserved' && isReserved(key)) continue;
           const blocks = take(key);
           if (blocks.length > 0) writeFamily(blocks);
-          await output.ready();
+          if (output.isFull()) await output.ready();
         }
       }
     },

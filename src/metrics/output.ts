@@ -5,9 +5,10 @@ export interface Output {
   /** Copies `[from, to)`; the caller keeps its buffer. */
   bytes(buffer: Buffer, from: number, to: number): void;
   text(text: string): void;
+  /** To be asked after each piece of work: whether `ready` is to be awaited before the next one. */
+  isFull(): boolean;
   /**
-   * To be awaited after each piece of work: resolves when the client has room again, so that a slow client slows the
-   * sources and does not fill the memory.
+   * Resolves when the client has room again, so that a slow client slows the sources and does not fill the memory.
    * @throws when the client has gone
    */
   ready(): Promise<void>;
@@ -17,6 +18,8 @@ export interface Output {
 
 type Block = ReturnType<typeof Buffer.allocUnsafeSlow>;
 const BLOCK_BYTES = 64 * 1024;
+/** What may wait in the stream. Less would stop and start the source again at each block, which the client mostly takes at once. */
+const MAX_WAITING_BYTES = 4 * BLOCK_BYTES;
 
 export function createOutput(stream: Writable): Output {
   const free: Block[] = [];
@@ -44,12 +47,17 @@ export function createOutput(stream: Writable): Output {
   return {
     bytes,
     text(text) {
+      if (3 * text.length <= BLOCK_BYTES - used) {
+        used += block.write(text, used);
+        return;
+      }
       const encoded = Buffer.from(text);
       bytes(encoded, 0, encoded.length);
     },
+    isFull: () => stream.destroyed || stream.writableLength > MAX_WAITING_BYTES,
     async ready() {
       if (stream.destroyed) throw new Error('the client has gone');
-      if (stream.writableNeedDrain) await drained(stream);
+      if (stream.writableLength > MAX_WAITING_BYTES && stream.writableNeedDrain) await drained(stream);
     },
     end() {
       flush();

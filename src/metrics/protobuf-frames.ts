@@ -20,10 +20,9 @@ export function createFrameReader(onFrame: (frame: Buffer) => void): FrameReader
 
   return {
     push(chunk) {
-      carried.push(chunk);
       carriedBytes += chunk.length;
-      if (carriedBytes < wanted) return;
-      const buffer = carried.length === 1 ? chunk : Buffer.concat(carried);
+      if (carriedBytes < wanted) return void carried.push(Buffer.from(chunk));
+      const buffer = carried.length === 0 ? chunk : Buffer.concat([...carried, chunk]);
       let at = 0;
       wanted = 1;
       for (;;) {
@@ -42,7 +41,7 @@ export function createFrameReader(onFrame: (frame: Buffer) => void): FrameReader
         onFrame(buffer.subarray(length.end, end));
         at = end;
       }
-      carried = at === buffer.length ? [] : [buffer.subarray(at)];
+      carried = at === buffer.length ? [] : [Buffer.from(buffer.subarray(at))];
       carriedBytes = buffer.length - at;
     },
     isComplete: () => carriedBytes === 0,

@@ -164,7 +164,7 @@ export function createProtobufMerge({
         for (const key of [...index.keys()]) {
           if (which === 'unreserved' && isReserved(key)) continue;
           writeBlocks(key);
-          await output.ready();
+          if (output.isFull()) await output.ready();
         }
       }
     },

@@ -111,12 +111,11 @@ export function createAgentMetrics(version: string, clock: () => Millis): AgentM
     source: {
       name: 'agent' satisfies SourceName,
       target: 'agent',
-      open: async () => ({ format: 'text', chunks: once(Buffer.from(await registry.metrics())) }),
+      open: async () => {
+        const text = Buffer.from(await registry.metrics());
+        return { format: 'text', read: async (onChunk) => onChunk(text) };
+      },
     },
     has: (family) => registry.getSingleMetric(family) !== undefined,
   };
-}
-
-async function* once(chunk: Buffer): AsyncGenerator<Buffer> {
-  yield chunk;
 }

@@ -172,24 +172,23 @@ async function readThrough(
 ): Promise<Read> {
   const reader = streamReader(state, intake.rank, request, merge);
   let cut = state.kind === 'short' ? state.cut : undefined;
-  try {
-    for (const chunk of state.chunks) {
+  let unreadable: { readonly error: unknown } | undefined;
+  const take = (chunk: Buffer) => {
+    try {
       reader.push(chunk);
-      await output.ready();
+    } catch (error) {
+      unreadable = { error };
+      throw error;
     }
-    while (state.kind === 'long') {
-      const next = await state.rest.next().catch((thrown: unknown) => {
-        cut = toScrapeError(thrown, 'body');
-        return { done: true as const, value: undefined };
-      });
-      if (next.done === true) break;
-      reader.push(next.value);
-      await output.ready();
-    }
+    return output.isFull() ? output.ready() : undefined;
+  };
+  try {
+    for (const chunk of state.chunks) await take(chunk);
+    if (state.kind === 'long') await state.rest(take);
   } catch (thrown) {
-    if (!(thrown instanceof ScrapeError)) throw thrown;
-    cut = thrown;
-    if (state.kind === 'long') await state.rest.return?.();
+    if (unreadable !== undefined && !(unreadable.error instanceof ScrapeError)) throw unreadable.error;
+    await output.ready();
+    cut = toScrapeError(thrown, 'body');
   }
   const report = reader.finish(cut === undefined);
   reader.end();
@@ -201,10 +200,13 @@ const truncation = (report: BodyReport): ScrapeError | undefined =>
 
 async function addAgent(agent: MetricsSource, { request }: ScrapeOptions, merge: Merge): Promise<void> {
   const { index, sink } = createIndexSink(AGENT_RANK);
-  const { format, chunks } = await agent.open(request, new AbortController().signal);
+  const { format, read } = await agent.open(request, new AbortController().signal);
   if (format === 'protobuf') throw new Error("the agent's own metrics are text");
   const reader = createBodyReader(format, lineFormat(request.format), sink);
-  for await (const chunk of chunks) reader.push(chunk);
+  await read((chunk) => {
+    reader.push(chunk);
+    return undefined;
+  });
   reader.finish(true);
   merge.add(index);
 }

@@ -1,9 +1,7 @@
-import type { IncomingMessage } from 'node:http';
-import { pipeline } from 'node:stream';
 import type { Millis } from '../platform/duration.ts';
 import { errorCode } from '../platform/errors.ts';
-import { chunksOf } from './chunks.ts';
 import { formatOfMediaType, isProtobuf, type ScrapeFormat } from './format.ts';
+import type { Answer, ReadBody } from './http-get.ts';
 
 export type SourceName = 'agent' | 'envoy' | 'application';
 
@@ -32,8 +30,8 @@ export interface ScrapeRequest {
 
 export interface SourceBody {
   readonly format: ScrapeFormat;
-  readonly chunks: AsyncIterable<Buffer>;
-  /** Written by a program that makes no mistakes: not every line need be looked at. */
+  readonly read: ReadBody;
+  /** Written by a program whose lines are well formed: not all of each line need be looked at. */
   readonly trusted?: boolean;
 }
 
@@ -65,29 +63,28 @@ export class ScrapeError extends Error {
  * @param takesProtobuf whether protobuf was asked for
  * @throws ScrapeError; the answer is let go of then
  */
-export async function readAnswer(answer: IncomingMessage, takesProtobuf = false): Promise<SourceBody> {
+export async function readAnswer(answer: Answer, takesProtobuf = false): Promise<SourceBody> {
   try {
-    if (answer.statusCode !== 200) throw new ScrapeError('status', `status ${answer.statusCode}`);
-    const contentType = answer.headers['content-type'] ?? '';
-    if (takesProtobuf && isProtobuf(contentType)) return { format: 'protobuf', chunks: await unpack(answer) };
+    if (answer.status !== 200) throw new ScrapeError('status', `status ${answer.status}`);
+    const contentType = answer.headers.get('content-type') ?? '';
+    if (takesProtobuf && isProtobuf(contentType)) return { format: 'protobuf', read: await unpack(answer) };
     const format =
       formatOfMediaType(contentType) ?? (/^(text\/.*)?$/i.test(contentType) ? 'text' : undefined);
     if (format === undefined) throw new ScrapeError('content_type', `content type ${contentType}`);
-    return { format, chunks: await unpack(answer) };
+    return { format, read: await unpack(answer) };
   } catch (error) {
-    answer.on('error', () => {}).destroy();
+    answer.discard();
     throw error;
   }
 }
 
-async function unpack(answer: IncomingMessage): Promise<AsyncIterable<Buffer>> {
-  const encoding = (answer.headers['content-encoding'] ?? 'identity').trim().toLowerCase();
-  if (encoding === 'identity' || encoding === '') return chunksOf(answer);
+async function unpack({ headers, read }: Answer): Promise<ReadBody> {
+  const encoding = (headers.get('content-encoding') ?? 'identity').trim().toLowerCase();
+  if (encoding === 'identity' || encoding === '') return read;
   if (encoding !== 'gzip' && encoding !== 'x-gzip')
     throw new ScrapeError('encoding', `content encoding ${encoding}`);
-  const { createGunzip } = await import('node:zlib');
-  // An error of either end destroys both, and reaches the reader of the body.
-  return chunksOf(pipeline(answer, createGunzip(), () => {}));
+  const { unzipped } = await import('./unzip.ts');
+  return unzipped(read);
 }
 
 /** Sorts what was thrown while a source was asked or read. */

@@ -13,6 +13,7 @@ async function merge(bodies: readonly string[], format: Format, long: number, cu
   const output: Output = {
     bytes: (buffer, from, to) => written.push(Buffer.from(buffer.subarray(from, to))),
     text: (text) => written.push(Buffer.from(text)),
+    isFull: () => false,
     ready: async () => {},
     end: () => {},
   };

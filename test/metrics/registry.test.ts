@@ -6,9 +6,12 @@ import { merged, OPENMETRICS, sampleValue } from './support.ts';
 
 async function render(metrics: ReturnType<typeof createAgentMetrics>): Promise<string> {
   const request = { format: 'text', query: '', userAgent: undefined, deadline: millis(1) } as const;
-  const { chunks } = await metrics.source.open(request, new AbortController().signal);
+  const { read } = await metrics.source.open(request, new AbortController().signal);
   let text = '';
-  for await (const chunk of chunks) text += chunk.toString();
+  await read((chunk) => {
+    text += chunk.toString();
+    return undefined;
+  });
   return text;
 }
 const create = (clock: () => Millis = () => millis(0)) => createAgentMetrics('1.2.3', clock);

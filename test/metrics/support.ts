@@ -9,7 +9,6 @@ import { type AgentMetrics, createAgentMetrics } from '../../src/metrics/registr
 import { startMetricsServer } from '../../src/metrics/server.ts';
 import type { MetricsSource } from '../../src/metrics/source.ts';
 import { millis } from '../../src/platform/duration.ts';
-import { openHttp } from '../../src/platform/http-client.ts';
 import type { Logger } from '../../src/platform/logger.ts';
 
 export const TEXT = 'text/plain;version=0.0.4';
@@ -34,7 +33,7 @@ export async function serve(answer: Answer, contentType: string = TEXT, port = 0
     response.end(answer);
     return undefined;
   });
-  await new Promise<void>((resolve) => server.listen(port, 'localhost', resolve));
+  await new Promise<void>((resolve) => server.listen(port, '127.0.0.1', resolve));
   const close = () =>
     new Promise<void>((resolve) => {
       server.close(() => resolve());
@@ -47,17 +46,7 @@ export async function serve(answer: Answer, contentType: string = TEXT, port = 0
 export const application = ({ port }: TestServer, path = '/metrics'): MetricsSource =>
   applicationSource({ scheme: 'http', port, path });
 
-export const admin = ({ port }: TestServer): StatsAdmin => ({
-  open: (path, headers, deadline, signal) =>
-    openHttp({
-      host: 'localhost',
-      port,
-      path,
-      headers,
-      deadline,
-      ...(signal === undefined ? {} : { signal }),
-    }),
-});
+export const admin = ({ port }: TestServer): StatsAdmin => ({ host: '127.0.0.1', port });
 
 export const envoy = (server: TestServer): MetricsSource => envoySource(() => admin(server));
 
