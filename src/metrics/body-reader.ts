@@ -4,10 +4,10 @@
  * by the careful reader.
  */
 import { type Declaration, type Family, sampleSuffixes, toFamily } from './family.ts';
-import type { Format } from './format.ts';
+import type { Format, MetricType } from './format.ts';
 import { createLineReader } from './lines.ts';
-import { type Metadata, parseMetadata } from './metadata.ts';
-import { countNewlines } from './newlines.ts';
+import { type Metadata, parseMetadata, readTypeLine } from './metadata.ts';
+import { countPlainLines, isPlainText } from './plain-lines.ts';
 import { parseSample, renderSample } from './sample.ts';
 import { createSampleScanner } from './sample-scanner.ts';
 
@@ -51,8 +51,8 @@ export function createBodyReader(input: Format, output: Format, sink: BodySink, 
   let declared: Declaration | undefined;
   /** Whether a sample of the declared family was seen: metadata that follows begins another family. */
   let begun = false;
-  /** The name of the last sample, in bytes: nearly every line has the name of the line before. */
-  let lastName: Buffer | undefined;
+  /** The name of the last sample: nearly every line has the name of the line before. */
+  let lastName: string | undefined;
 
   let run: Buffer | undefined;
   let runFrom = 0;
@@ -77,13 +77,16 @@ export function createBodyReader(input: Format, output: Format, sink: BodySink, 
   }
 
   function enterFamilyOf(buffer: Buffer, from: number, nameEnd: number): void {
-    if (lastName !== undefined && isAt(lastName, buffer, from, nameEnd)) return;
-    const name = buffer.toString('latin1', from, nameEnd);
+    if (isName(lastName, buffer, from, nameEnd)) return;
+    const name =
+      declared !== undefined && isName(declared.name, buffer, from, nameEnd)
+        ? declared.name
+        : buffer.toString('latin1', from, nameEnd);
     const belongs =
       declared !== undefined &&
       name.startsWith(declared.name) &&
       sampleSuffixes(declared.type, input, output).includes(name.slice(declared.name.length));
-    lastName = Buffer.from(name, 'latin1');
+    lastName = name;
     if (belongs && begun) return;
     flushRun();
     if (!belongs || declared === undefined)
@@ -103,6 +106,13 @@ export function createBodyReader(input: Format, output: Format, sink: BodySink, 
     addToRun(line, 0, line.length);
   }
 
+  function declare(name: string, type: MetricType | undefined): void {
+    flushRun();
+    declared = { name, type, help: undefined, unit: undefined };
+    begun = false;
+    lastName = undefined;
+  }
+
   function onMetadata(metadata: Metadata): void {
     if (metadata.kind === 'eof') ended = true;
     else if (metadata.kind === 'invalid') left.invalid_line += 1;
@@ -111,16 +121,14 @@ export function createBodyReader(input: Format, output: Format, sink: BodySink, 
       if (declared?.name !== name || begun) {
         // Metadata behind the samples of its own family comes too late to be written.
         if (declared?.name === name) return;
-        flushRun();
-        declared = { name, type: undefined, help: undefined, unit: undefined };
-        begun = false;
-        lastName = undefined;
+        declare(name, undefined);
       }
+      const before = declared;
       declared = {
         name,
-        type: declared.type ?? (metadata.kind === 'type' ? metadata.type : undefined),
-        help: declared.help ?? (metadata.kind === 'help' ? metadata.help : undefined),
-        unit: declared.unit ?? (metadata.kind === 'unit' ? metadata.unit : undefined),
+        type: before?.type ?? (metadata.kind === 'type' ? metadata.type : undefined),
+        help: before?.help ?? (metadata.kind === 'help' ? metadata.help : undefined),
+        unit: before?.unit ?? (metadata.kind === 'unit' ? metadata.unit : undefined),
       };
     }
   }
@@ -131,14 +139,17 @@ export function createBodyReader(input: Format, output: Format, sink: BodySink, 
     while (from < to && isBlank(buffer[from])) from += 1;
     while (to > from && isBlank(buffer[to - 1])) to -= 1;
     if (from === to) return;
-    if (buffer[from] === HASH) onMetadata(parseMetadata(buffer.toString('utf8', from, to), input));
-    else onSampleLine(buffer, from, to);
+    if (buffer[from] !== HASH) return onSampleLine(buffer, from, to);
+    const found = readTypeLine(buffer, from, to, input);
+    if (found !== undefined && found.name !== declared?.name) declare(found.name, found.type);
+    else onMetadata(parseMetadata(buffer.toString('utf8', from, to), input));
   }
 
   function onLines(buffer: Buffer, from: number, to: number): void {
+    const isSound = trusted && isPlainText(buffer.subarray(from, to));
     let checked = from;
     for (let at = from; at < to; ) {
-      if (trusted && at >= checked) {
+      if (isSound && at >= checked && buffer[at] !== HASH) {
         checked = blockEnd(buffer, at, to);
         if (passBlock(buffer, at, checked)) {
           at = checked;
@@ -161,18 +172,21 @@ export function createBodyReader(input: Format, output: Format, sink: BodySink, 
   }
 
   /**
-   * Passes the samples between two declarations on as they are when the first and the last of them are beyond doubt, and of
-   * the declared family.
+   * Passes the samples between two declarations on as they are when the first and the last of them are beyond doubt and of
+   * the declared family, and those between them begin and end as samples do.
    */
   function passBlock(buffer: Buffer, from: number, to: number): boolean {
-    if (ended || from === to || scanner.scan(buffer, from) === -1) return false;
+    if (ended || declared === undefined || scanner.scan(buffer, from) === -1) return false;
     const { nameEnd } = scanner;
     const last = to < 2 ? 0 : buffer.lastIndexOf(NEWLINE, to - 2) + 1;
-    if (last < from || (last > from && scanner.scan(buffer, last) !== to - 1)) return false;
-    if (declared === undefined || !isPrefix(declared.name, buffer, from)) return false;
-    if (!isPrefix(declared.name, buffer, last)) return false;
+    if (last > from && scanner.scan(buffer, last) !== to - 1) return false;
+    const { name } = declared;
+    if (!isName(name, buffer, from, from + name.length) || !isName(name, buffer, last, last + name.length))
+      return false;
+    const count = countPlainLines(buffer, from, to);
+    if (count === -1) return false;
     enterFamilyOf(buffer, from, nameEnd);
-    addToRun(buffer, from, to, countNewlines(buffer, from, to));
+    addToRun(buffer, from, to, count);
     return true;
   }
 
@@ -201,14 +215,11 @@ export function createBodyReader(input: Format, output: Format, sink: BodySink, 
 }
 
 /** Names differ at their ends, if at all; a loop beats the native comparison at this length. */
-function isAt(name: Buffer, buffer: Buffer, from: number, to: number): boolean {
-  if (name.length !== to - from) return false;
-  for (let i = name.length - 1; i >= 0; i--) if (name[i] !== buffer[from + i]) return false;
+function isName(name: string | undefined, buffer: Buffer, from: number, to: number): boolean {
+  if (name === undefined || name.length !== to - from) return false;
+  for (let i = name.length - 1; i >= 0; i--) if (name.charCodeAt(i) !== buffer[from + i]) return false;
   return true;
 }
-
-const isPrefix = (name: string, buffer: Buffer, from: number) =>
-  buffer.toString('latin1', from, from + name.length) === name;
 
 /** Where the next line begins that begins with `#`, or `to`. */
 function blockEnd(buffer: Buffer, from: number, to: number): number {

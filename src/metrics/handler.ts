@@ -105,7 +105,6 @@ async function withLifetime(
   run: (signal: AbortSignal) => Promise<void>,
 ): Promise<void> {
   const controller = new AbortController();
-  const over = new DOMException('the time for the scrape is over', 'TimeoutError');
   let onClosed = () => {};
   const closed = new Promise<void>((resolve) => {
     onClosed = resolve;
@@ -116,7 +115,8 @@ async function withLifetime(
     response.destroy();
     onClosed();
   };
-  const sources = setTimeout(() => controller.abort(over), deadline.sources);
+  const over = () => controller.abort(new DOMException('the time for the scrape is over', 'TimeoutError'));
+  const sources = setTimeout(over, deadline.sources);
   const client = setTimeout(gone, deadline.client);
   response.once('close', onClosed);
   socket.once('close', gone);

@@ -58,7 +58,7 @@ export function createMerge({ format, output, onDiscard, isReserved }: MergeOpti
       index.delete(key);
       blocks.push(block);
     }
-    return blocks.sort((a, b) => a.rank - b.rank);
+    return blocks.length > 1 ? blocks.sort((a, b) => a.rank - b.rank) : blocks;
   }
 
   /**
@@ -68,6 +68,12 @@ export function createMerge({ format, output, onDiscard, isReserved }: MergeOpti
   function declare<T extends { readonly rank: number; readonly family: Family }>(members: readonly T[]): T[] {
     const key = members[0]?.family.key ?? '';
     const before = written.get(key);
+    const [only] = members;
+    if (before === undefined && only !== undefined && members.length === 1) {
+      writeHead(only.family);
+      note(only.family, only.rank);
+      return [only];
+    }
     let type = before?.type;
     const kept = members.filter((member) => {
       const fits = before?.rank === member.rank || compatible(type, member.family.type);
@@ -78,8 +84,12 @@ export function createMerge({ format, output, onDiscard, isReserved }: MergeOpti
     const [first] = kept;
     if (before !== undefined || first === undefined) return kept;
     writeHead(joinFamilies(kept.map(({ family }) => family)));
-    if (written.size < MAX_FAMILIES_KNOWN) written.set(key, { type, rank: first.rank });
+    note({ key, type }, first.rank);
     return kept;
+  }
+
+  function note({ key, type }: Pick<Family, 'key' | 'type'>, rank: number): void {
+    if (written.size < MAX_FAMILIES_KNOWN) written.set(key, { type, rank });
   }
 
   function writeHead(family: Family): void {
@@ -111,7 +121,7 @@ export function createMerge({ format, output, onDiscard, isReserved }: MergeOpti
   function writeFamily(blocks: readonly Block[]): void {
     const kept = declare(blocks);
     if (kept.length > 1) writeDistinct(kept, new Set());
-    else kept[0]?.slices.forEach(write);
+    else for (const slice of kept[0]?.slices ?? []) write(slice);
   }
 
   function stream(rank: number): BodySink & { end(): void } {

@@ -37,6 +37,8 @@ export interface AgentMetrics {
 }
 
 const SOURCE_LABELS = ['type', 'target'] as const;
+/** Of every family of the agent: `istio_agent_...` and `istio_build`. */
+const PREFIX = 'istio_';
 
 /**
  * Makes the agent's metrics in a registry of their own.
@@ -116,6 +118,6 @@ export function createAgentMetrics(version: string, clock: () => Millis): AgentM
         return { format: 'text', read: async (onChunk) => onChunk(text) };
       },
     },
-    has: (family) => registry.getSingleMetric(family) !== undefined,
+    has: (family) => family.startsWith(PREFIX) && registry.getSingleMetric(family) !== undefined,
   };
 }

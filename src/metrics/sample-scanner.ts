@@ -94,6 +94,17 @@ export function createSampleScanner(): SampleScanner {
   return scanner;
 }
 
+/** Whether a name of a metric may begin with this byte. */
+export const isNameStart = (byte: number): boolean => ((CLASS[byte] as number) & NAME_START) !== 0;
+
+/** Where the name of a metric that begins at `from` ends; `from` when there is none. Some other byte must follow. */
+export function endOfName(buffer: Buffer, from: number): number {
+  if (!isNameStart(buffer[from] as number)) return from;
+  let at = from + 1;
+  while (((CLASS[buffer[at] as number] as number) & NAME) !== 0) at += 1;
+  return at;
+}
+
 /** Reads a number that ends the line. Returns the index of the newline, or -1. */
 function scanNumber(buffer: Buffer, from: number): number {
   let i = from;

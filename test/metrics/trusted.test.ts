@@ -2,7 +2,6 @@ import fc from 'fast-check';
 import { expect, it } from 'vitest';
 import { createIndexSink } from '../../src/metrics/blocks.ts';
 import { createBodyReader } from '../../src/metrics/body-reader.ts';
-import { countNewlines } from '../../src/metrics/newlines.ts';
 
 /** Families as Envoy writes them: each declared, values that may hold a `#`. */
 const body = fc
@@ -52,20 +51,4 @@ it('a body that is trusted reads as one of which every line is looked at', () =>
 it('a trusted body is looked at line by line where its first or last sample is odd', () => {
   const odd = '# TYPE a gauge\na{x=1} 1\na 2\n# TYPE b gauge\nb 1\nb{ 2\n# TYPE c gauge\nc 1\nother 2\n';
   expect(read(odd, [], true)).toEqual(read(odd, [], false));
-});
-
-it('newlines are counted wherever the bytes lie', () => {
-  fc.assert(
-    fc.property(
-      fc.array(fc.constantFrom(10, 11, 0, 138, 255, 9)),
-      fc.nat(7),
-      fc.nat(7),
-      (values, before, behind) => {
-        const buffer = Buffer.from(new Uint8Array([...values.slice(0, before), ...values]).buffer);
-        const to = Math.max(before, buffer.length - behind);
-        const expected = buffer.subarray(before, to).filter((byte) => byte === 10).length;
-        expect(countNewlines(buffer, before, Math.min(to, buffer.length))).toBe(expected);
-      },
-    ),
-  );
 });
