@@ -45,13 +45,23 @@ export function negotiateFormat(accept: string | undefined): Negotiated {
   return best === undefined ? TEXT : { format: best.offer.format, contentType: best.offer.contentType };
 }
 
-/** Whether the client wants gzip at least as much as the bytes as they are. */
-export function acceptsGzip(acceptEncoding: string | undefined): boolean {
+/**
+ * Chooses what an answer is packed with: what the client likes best, of equals the first of `offers`. Undefined when it wants
+ * none of them, or the bytes as they are rather.
+ */
+export function negotiatePacking<T extends string>(
+  acceptEncoding: string | undefined,
+  offers: readonly T[],
+): T | undefined {
   const ranges = parseRanges(acceptEncoding ?? '');
   const exact = (name: string) => (range: Range) => (range.name === name ? 2 : range.name === '*' ? 1 : 0);
-  const gzip = bestMatch(ranges, exact('gzip'))?.q ?? 0;
   const identity = ranges.find((range) => range.name === 'identity')?.q ?? 0;
-  return gzip > 0 && gzip >= identity;
+  let best: { readonly offer: T; readonly q: number } | undefined;
+  for (const offer of offers) {
+    const q = bestMatch(ranges, exact(offer))?.q ?? 0;
+    if (q > 0 && q >= identity && q > (best?.q ?? 0)) best = { offer, q };
+  }
+  return best?.offer;
 }
 
 function specificity(range: Range, media: string, version: string | undefined): number {

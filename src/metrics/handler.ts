@@ -1,10 +1,10 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
-import type { Writable } from 'node:stream';
 import type { Logger } from '../platform/logger.ts';
-import { acceptsGzip, negotiateFormat } from './accept.ts';
+import { negotiateFormat, negotiatePacking } from './accept.ts';
 import type { ScrapeFormat } from './format.ts';
 import { createOutput } from './output.ts';
+import { PACKINGS, type Packing, packInto } from './pack.ts';
 import type { AgentMetrics } from './registry.ts';
 import { type SourceReport, scrape } from './scrape.ts';
 import { type ScrapeDeadline, scrapeDeadline } from './scrape-deadline.ts';
@@ -39,7 +39,7 @@ export function createMetricsHandler(options: MetricsHandlerOptions): MetricsHan
     request: IncomingMessage,
     response: ServerResponse,
     format: ScrapeFormat,
-    packed: boolean,
+    packing: Packing | undefined,
   ): Promise<void> {
     metrics.countScrape();
     const deadline = scrapeDeadline(header(request, 'x-prometheus-scrape-timeout-seconds'));
@@ -54,7 +54,7 @@ export function createMetricsHandler(options: MetricsHandlerOptions): MetricsHan
           userAgent: request.headers['user-agent'],
           deadline: deadline.sources,
         },
-        output: createOutput(packed ? await packInto(response) : response),
+        output: createOutput(packing === undefined ? response : await packInto(response, packing)),
         signal,
         onSource: note,
       }),
@@ -74,12 +74,12 @@ export function createMetricsHandler(options: MetricsHandlerOptions): MetricsHan
       return refuse(response, 503, 'Too many scrapes at a time');
     }
     const { format, contentType } = negotiateFormat(request.headers.accept);
-    const packed = acceptsGzip(header(request, 'accept-encoding'));
+    const packing = negotiatePacking(header(request, 'accept-encoding'), PACKINGS);
     response.writeHead(200, {
       'content-type': contentType,
       vary: 'Accept, Accept-Encoding',
       'cache-control': 'no-store',
-      ...(packed ? { 'content-encoding': 'gzip' } : {}),
+      ...(packing === undefined ? {} : { 'content-encoding': packing }),
     });
     if (request.method === 'HEAD') {
       response.end();
@@ -87,7 +87,7 @@ export function createMetricsHandler(options: MetricsHandlerOptions): MetricsHan
     }
     running += 1;
     try {
-      await inTurn(request.socket, () => answer(request, response, format, packed));
+      await inTurn(request.socket, () => answer(request, response, format, packing));
     } finally {
       running -= 1;
     }
@@ -146,14 +146,6 @@ function createTurns(): (socket: Socket, work: () => Promise<void>) => Promise<v
     );
     return turn;
   };
-}
-
-/** Puts gzip between the merge and the client. The fastest level: series pack to a tenth with any. */
-async function packInto(response: ServerResponse): Promise<Writable> {
-  const [{ createGzip }, { pipeline }] = await Promise.all([import('node:zlib'), import('node:stream')]);
-  const gzip = createGzip({ level: 1 });
-  pipeline(gzip, response, () => {});
-  return gzip;
 }
 
 /** Turns reports into metrics, and into a line of log when a source begins to fail, fails otherwise or is well again. */

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { acceptsGzip, negotiateFormat } from '../../src/metrics/accept.ts';
+import { negotiateFormat, negotiatePacking } from '../../src/metrics/accept.ts';
 
 const TEXT = 'text/plain; version=0.0.4; charset=utf-8';
 const OM1 = 'application/openmetrics-text; version=1.0.0; charset=utf-8';
@@ -59,21 +59,31 @@ describe('the format of the answer', () => {
   });
 });
 
-describe('gzip', () => {
+describe('the packing', () => {
   it.each([
-    [undefined, false],
-    ['', false],
-    ['identity', false],
-    ['gzip', true],
-    ['GZIP', true],
-    ['deflate, gzip;q=0.5, br', true],
-    ['gzip;q=0', false],
-    ['*', true],
-    ['*;q=0', false],
-    ['gzip;q=0,*', false],
-    ['identity, gzip;q=0.5', false],
-    ['identity;q=0.5, gzip', true],
+    [undefined, undefined],
+    ['', undefined],
+    ['identity', undefined],
+    ['gzip', 'gzip'],
+    ['GZIP', 'gzip'],
+    ['deflate, gzip;q=0.5, br', 'gzip'],
+    ['gzip;q=0', undefined],
+    ['*', 'zstd'],
+    ['*;q=0', undefined],
+    ['gzip;q=0,*', 'zstd'],
+    ['identity, gzip;q=0.5', undefined],
+    ['identity;q=0.5, gzip', 'gzip'],
+    ['gzip, zstd', 'zstd'],
+    ['gzip, zstd;q=0.9', 'gzip'],
+    ['zstd;q=0, gzip;q=0.1', 'gzip'],
+    ['zstd;q=0.3, identity;q=0.4', undefined],
+    ['zstd;q=2', undefined],
   ])('Accept-Encoding: %s -> %s', (accept, expected) => {
-    expect(acceptsGzip(accept)).toBe(expected);
+    expect(negotiatePacking(accept, ['zstd', 'gzip'])).toBe(expected);
+  });
+
+  it('is gzip where there is no zstd', () => {
+    expect(negotiatePacking('zstd, gzip;q=0.1', ['gzip'])).toBe('gzip');
+    expect(negotiatePacking('zstd', ['gzip'])).toBeUndefined();
   });
 });

@@ -1,6 +1,6 @@
 import { createConnection } from 'node:net';
 import { networkInterfaces } from 'node:os';
-import { gunzipSync } from 'node:zlib';
+import * as zlib from 'node:zlib';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { createMetricsHandler } from '../../src/metrics/handler.ts';
 import { createAgentMetrics } from '../../src/metrics/registry.ts';
@@ -66,7 +66,21 @@ describe('the metrics port', () => {
     const merge = await merged([application(await serve('a 1\n'))]);
     const { headers, body } = await merge.scrape({ headers: { 'accept-encoding': 'gzip' } });
     expect(headers['content-encoding']).toBe('gzip');
-    expect(gunzipSync(body).toString()).toMatch(/^a 1\n/);
+    expect(zlib.gunzipSync(body).toString()).toMatch(/^a 1\n/);
+  });
+
+  it.runIf('zstdDecompressSync' in zlib)('packs with zstd when asked to, where Node has it', async () => {
+    const { zstdDecompressSync: unpack } = zlib as unknown as { zstdDecompressSync(data: Buffer): Buffer };
+    const merge = await merged([application(await serve('a{x="1234567890"} 1\n'.repeat(100_000)))]);
+    const { headers, body } = await merge.scrape({ headers: { 'accept-encoding': 'gzip, zstd' } });
+    expect(headers['content-encoding']).toBe('zstd');
+    expect(unpack(body).toString().match(/^a\{/gm)).toHaveLength(100_000);
+  });
+
+  it.runIf(!('zstdDecompressSync' in zlib))('packs with gzip for zstd, where Node has none', async () => {
+    const merge = await merged([]);
+    const { headers } = await merge.scrape({ headers: { 'accept-encoding': 'zstd, gzip;q=0.5' } });
+    expect(headers['content-encoding']).toBe('gzip');
   });
 });
 
