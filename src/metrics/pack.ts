@@ -5,7 +5,8 @@ import type { Transform, Writable } from 'node:stream';
 export type Packing = 'gzip' | 'zstd';
 
 /** What this Node can pack with, the better one first. Node has zstd since 22.15 (and 23.8). */
-export const PACKINGS: readonly Packing[] = process.versions['zstd'] === undefined ? ['gzip'] : ['zstd', 'gzip'];
+export const PACKINGS: readonly Packing[] =
+  process.versions['zstd'] === undefined ? ['gzip'] : ['zstd', 'gzip'];
 
 /** The part of node:zlib that the types of Node 20 do not know. */
 interface Zstd {

@@ -7,6 +7,7 @@ import { describe, expect, it, onTestFinished } from 'vitest';
 import { envoyAdmin } from '../../src/envoy/admin.ts';
 import { findEnvoy } from '../../src/envoy/binary.ts';
 import { envoySource } from '../../src/metrics/envoy-source.ts';
+import { ENVOY_DEFECTS, LONG_FAMILY } from '../metrics/envoy-defects.ts';
 import { readExposition } from '../metrics/exposition.ts';
 import { readProtobuf } from '../metrics/protobuf.ts';
 import { type Answer, application, envoy, merged, OPENMETRICS, serve, TEXT } from '../metrics/support.ts';
@@ -190,6 +191,28 @@ describe('a real Envoy, an application and the agent', () => {
       'shows-a-page',
     ]);
     expect(prometheus.warnings()).toEqual([]);
+  });
+
+  it('are scraped by it whatever is wrong with the text of Envoy', async () => {
+    const bodies = ENVOY_DEFECTS.flatMap(({ what, body }) => [
+      { job: `${what}, short`, body: Buffer.from(body) },
+      { job: `${what}, long`, body: Buffer.from(body + LONG_FAMILY) },
+    ]);
+    // What a client sends may be a label of Envoy's, and need not be text.
+    const binary = '# TYPE envoy_x counter\nenvoy_x{c="1"} 1\nenvoy_x{c="\xff"} 1\nenvoy_x{c="2"} 2\n';
+    bodies.push({ job: 'bytes', body: Buffer.from(binary, 'latin1') });
+    const targets = await Promise.all(
+      bodies.map(async ({ job, body }) => {
+        const merge = await merged([envoy(await serve(body))]);
+        return { job, port: merge.port, path: '/metrics' };
+      }),
+    );
+    const prometheus = await startPrometheus(targets, { interval: '3s' });
+    expect(await prometheus.health()).toEqual(new Map(targets.map(({ job }) => [job, 'up'])));
+    for (const series of ['envoy_x{c="1"}', 'envoy_x{c="2"} == 2']) {
+      const found = (await prometheus.query(series)).map(({ labels }) => labels['job']);
+      expect(found.sort()).toEqual(targets.map(({ job }) => job).sort());
+    }
   });
 
   it.each([
