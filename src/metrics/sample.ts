@@ -23,6 +23,8 @@ const REST = /^[ \t]*(\S+)(?:[ \t]+([^\s#]+))?[ \t]*(?:#[ \t]*(\{.*))?$/;
 const EXEMPLAR_REST = /^[ \t]*(\S+)(?:[ \t]+(\S+))?[ \t]*$/;
 const NUMBER = /^[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?$/;
 const NOT_A_NUMBER = /^[+-]?nan$/i;
+/** Later times (after the year 33,000) are out of bounds for Prometheus, and for the precision of a float in seconds. */
+const MAX_TIME_MS = 1e15;
 const INFINITE = /^([+-]?)inf(?:inity)?$/i;
 
 /** Reads a line without its newline. Undefined when Prometheus would refuse it, and with it the whole scrape. */
@@ -101,12 +103,11 @@ function normaliseValue(value: string): string | undefined {
 }
 
 function parseTimestamp(text: string, format: Format): number | undefined {
-  if (format === 'text') {
-    return /^-?\d+$/.test(text) && Number.isSafeInteger(Number(text)) ? Number(text) : undefined;
-  }
+  let time = Number.NaN;
+  if (format === 'text') time = /^-?\d+$/.test(text) ? Number(text) : time;
   // Rounded to the microsecond: what multiplying by a thousand adds behind that is the float's, not the sender's.
-  const time = NUMBER.test(text) ? Math.round(Number(text) * 1e6) / 1e3 : Number.NaN;
-  return Math.abs(time) < 1e15 ? time : undefined;
+  else if (NUMBER.test(text)) time = Math.round(Number(text) * 1e6) / 1e3;
+  return Math.abs(time) < MAX_TIME_MS ? time : undefined;
 }
 
 function parseExemplar(text: string): string | undefined {
