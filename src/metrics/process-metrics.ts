@@ -33,9 +33,13 @@ export function addProcessMetrics(registry: Registry): void {
   gauge('open_fds', 'Open file descriptors of the agent.', () =>
     attempt(() => readdirSync('/proc/self/fd').length),
   );
-  gauge('max_fds', 'Most file descriptors that the agent may open.', () =>
-    attempt(() => Number(/^Max open files +(\d+)/m.exec(readFileSync('/proc/self/limits', 'utf8'))?.[1])),
-  );
+  let maxFds: number | undefined;
+  gauge('max_fds', 'Most file descriptors that the agent may open.', () => {
+    maxFds ??= attempt(() =>
+      Number(/^Max open files +(\d+)/m.exec(readFileSync('/proc/self/limits', 'utf8'))?.[1]),
+    );
+    return maxFds;
+  });
   gauge(
     'start_time_seconds',
     'Start of the agent in seconds since the Unix epoch.',

@@ -22,7 +22,7 @@ type Part = EncodedFamily & { readonly rank: number; readonly help: string | und
 
 const MAX_FAMILIES_KNOWN = 50_000;
 /** A family of a long body that is longer goes out in several messages, which Prometheus takes for one family. */
-const PIECE_BYTES = 128 * 1024;
+const PIECE_BYTES = 16 * 1024;
 /** A histogram or a summary is better whole, as each of its series is several lines, but not at any price. */
 const LONGEST_BYTES = 4 * 1024 * 1024;
 const isComposed = (type: MetricType | undefined) => type === 'histogram' || type === 'summary';

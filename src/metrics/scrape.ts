@@ -1,5 +1,4 @@
 /** One scrape: all sources at once, what they give merged into one answer, and a report of how each of them fared. */
-import { setTimeout as delay } from 'node:timers/promises';
 import { createIndexSink } from './blocks.ts';
 import { type BodyReader, type BodyReport, createBodyReader } from './body-reader.ts';
 import type { Format, ScrapeFormat } from './format.ts';
@@ -115,9 +114,12 @@ async function firstRound(
   intakes: readonly Intake[],
   patience: number,
 ): Promise<void> {
-  const over = new AbortController();
-  await Promise.race([settled, delay(patience, undefined, { signal: over.signal }).catch(() => {})]);
-  over.abort();
+  let timer: NodeJS.Timeout | undefined;
+  const over = new Promise<void>((resolve) => {
+    timer = setTimeout(resolve, patience);
+  });
+  await Promise.race([settled, over]);
+  clearTimeout(timer);
   // Nothing can flow yet: then it is worth while to wait for all of them.
   if (!intakes.some((intake) => intake.state().kind === 'long')) await settled;
 }
@@ -198,9 +200,13 @@ async function readThrough(
 const truncation = (report: BodyReport): ScrapeError | undefined =>
   report.truncated ? new ScrapeError('truncated', 'the body ends before its end') : undefined;
 
-async function addAgent(agent: MetricsSource, { request }: ScrapeOptions, merge: Merge): Promise<void> {
+async function addAgent(
+  agent: MetricsSource,
+  { request, signal }: ScrapeOptions,
+  merge: Merge,
+): Promise<void> {
   const { index, sink } = createIndexSink(AGENT_RANK);
-  const { format, read } = await agent.open(request, new AbortController().signal);
+  const { format, read } = await agent.open(request, signal);
   if (format === 'protobuf') throw new Error("the agent's own metrics are text");
   const reader = createBodyReader(format, lineFormat(request.format), sink);
   await read((chunk) => {
