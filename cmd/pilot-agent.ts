@@ -1,23 +1,14 @@
 /** The `pilot-agent` executable: finds the command, runs it, sets the exit code. */
-import { EnvironmentError, InputError, toError } from '../src/platform/errors.ts';
+import { InputError } from '../src/platform/errors.ts';
 import { rootHelp } from './help.ts';
+import { endWith } from './outcome.ts';
 import { print } from './print.ts';
-
-/** Istio's exit code for whatever a command could not do. */
-const FAILED = 255;
 
 const [command, ...argv] = process.argv.slice(2);
 
-run(command, argv).then(
-  (code) => process.exit(code),
-  (thrown: unknown) => {
-    const error = toError(thrown);
-    print(2, `Error: ${error.message}\n`);
-    process.exit(error instanceof EnvironmentError ? error.exitCode : FAILED);
-  },
-);
+endWith(run(command, argv));
 
-/** Each command is loaded when it is asked for: `proxy` pays for nothing that it does not use. */
+/** Each command is loaded when it is asked for. */
 async function run(name: string | undefined, args: readonly string[]): Promise<number> {
   switch (name) {
     case 'proxy':

@@ -7,13 +7,20 @@ import { writeSync } from 'node:fs';
 import { createServer } from 'node:http';
 import { join } from 'node:path';
 import { packCodeCache } from '../src/platform/code-cache.ts';
+import { holdParts } from '../src/platform/held-parts.ts';
 import { loadProgram } from '../src/platform/load-program.ts';
+
+declare const __PARTS__: readonly string[];
 
 const CACHE = 3;
 const AFTER_ANSWER_MS = 100;
 
 const flag = (name: string) => Number(process.argv[process.argv.indexOf(name) + 1]);
-const program = loadProgram(join(__dirname, 'pilot-agent.main.cjs'), undefined, require);
+const program = loadProgram(
+  join(__dirname, 'pilot-agent.proxy.cjs'),
+  undefined,
+  holdParts(__dirname, __PARTS__, require),
+);
 
 const prototype = ChildProcess.prototype as unknown as { spawn(options: object): number };
 const { spawn } = prototype;

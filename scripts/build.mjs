@@ -1,8 +1,9 @@
-// Bundles the executable into one CommonJS file, with a small loader and V8's code cache beside it. One file, because the agent
-// gives up root after it has started: nothing may be loaded later from a checkout that only root can read (docs/architecture.md).
+// Bundles the executable: a small loader, a CommonJS file for `proxy` with V8's code cache beside it and what it seldom needs
+// apart, and one file for all the other commands (docs/architecture.md).
 import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { chmod, mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { basename, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { makeCodeCache } from './code-cache.mjs';
 import { loadEsbuild } from './esbuild.mjs';
@@ -25,8 +26,22 @@ const withoutTransports = {
   },
 };
 
+/**
+ * What `proxy` imports only when it needs it becomes a bundle of its own (src/platform/held-parts.ts): packages and the page.
+ * @param {Map<string, string>} found gets name and entry point of each
+ */
+const apart = (found) => ({
+  name: 'apart',
+  setup: ({ onResolve }) =>
+    onResolve({ filter: /^[^.]|\.html$/ }, ({ kind, path, resolveDir }) => {
+      if (kind !== 'dynamic-import' || path.startsWith('node:')) return undefined;
+      const name = basename(path, '.html');
+      found.set(name, path.startsWith('.') ? join(resolveDir, path) : path);
+      return { path: `pilot-agent:${name}`, external: true };
+    }),
+});
+
 const dist = `${root}dist/`;
-const MAIN = 'pilot-agent.main.cjs';
 
 /** @throws Error when the packages are not installed, or the sources cannot be bundled */
 export async function build() {
@@ -50,28 +65,47 @@ export async function build() {
     const { outputFiles } = await bundle({ ...common, ...options, entryPoints: [entry] });
     return outputFiles[0].text;
   };
-  const [loader, recorder, main] = await Promise.all([
-    text('cmd/loader.ts'),
-    text('cmd/record-code.ts'),
-    text('cmd/pilot-agent.ts', {
-      plugins: [inlinePages, withoutTransports],
-      alias: { '@opentelemetry/api': './scripts/absent.cjs' },
+  const parts = new Map();
+  const program = (entry, plugins = []) =>
+    text(entry, {
+      plugins: [inlinePages, withoutTransports, ...plugins],
+      alias: {
+        '@opentelemetry/api': './scripts/absent.cjs',
+        'yargs-parser': './scripts/no-arguments.cjs',
+        assert: './scripts/assert.cjs',
+      },
       define: { __VERSION__: JSON.stringify(version), __REVISION__: JSON.stringify(revision()) },
-    }),
+    });
+  const [main, proxy] = await Promise.all([
+    program('cmd/pilot-agent.ts'),
+    program('cmd/only-proxy.ts', [apart(parts)]),
   ]);
-  const program = `(function(require,module,__filename,__dirname){var exports=module.exports;${main}\n})`;
-  const id = createHash('sha256').update(program).digest('hex').slice(0, 32);
+  const names = JSON.stringify([...parts.keys()].sort());
+  const [loader, recorder, ...rest] = await Promise.all([
+    text('cmd/loader.ts', { define: { __PARTS__: names } }),
+    text('cmd/record-code.ts', { define: { __PARTS__: names } }),
+    ...[...parts.values()].map((entry) => program(entry)),
+  ]);
   await mkdir(dist, { recursive: true });
-  await replace(MAIN, `/*${id}*/${program}`, 0o644);
+  for (const [at, name] of [...parts.keys()].entries()) await writeProgram(name, rest[at]);
+  await writeProgram('main', main);
+  await writeProgram('proxy', proxy);
   await replace('record-code.cjs', recorder, 0o644);
   try {
-    if (!(await makeCodeCache(`${dist}record-code.cjs`))) {
+    if (!(await makeCodeCache(dist))) {
       console.error('There is no code cache: the agent will start more slowly');
     }
   } finally {
     await rm(`${dist}record-code.cjs`);
   }
   await replace('pilot-agent.cjs', `#!/usr/bin/env node\n${loader}`, 0o755);
+}
+
+/** As `src/platform/load-program.ts` wants it. */
+function writeProgram(name, code) {
+  const program = `(function(require,module,__filename,__dirname){var exports=module.exports;${code}\n})`;
+  const id = createHash('sha256').update(program).digest('hex').slice(0, 32);
+  return replace(`pilot-agent.${name}.cjs`, `/*${id}*/${program}`, 0o644);
 }
 
 /** By a rename: an agent may be starting from the file of before. */

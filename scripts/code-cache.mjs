@@ -10,12 +10,12 @@ import { root } from './load-ts.mjs';
 const DEADLINE_MS = 10_000;
 
 /**
- * @param recorder the bundle of cmd/record-code.ts, beside the agent's
+ * @param dist the folder of the bundles, that of cmd/record-code.ts among them
  * @returns whether there is a cache now; without one the agent starts as well, more slowly
  */
-export async function makeCodeCache(recorder) {
+export async function makeCodeCache(dist) {
   const folder = await mkdtemp(join(tmpdir(), 'pilot-agent-cache-'));
-  const target = join(root, 'dist/pilot-agent.main.cache');
+  const target = join(dist, 'pilot-agent.proxy.cache');
   await rm(target, { force: true });
   try {
     await chmod(folder, 0o777); // the agent gives up root
@@ -40,7 +40,7 @@ export async function makeCodeCache(recorder) {
     // Opened here, for afterwards the process is no longer root.
     const file = await open(`${target}.new`, 'w');
     const env = { PATH: process.env.PATH, TMPDIR: folder, ENVOY_STATUS_PORT: String(envoyStatus) };
-    const code = await run([recorder, 'proxy', 'sidecar', ...args], env, file.fd);
+    const code = await run([join(dist, 'record-code.cjs'), 'proxy', 'sidecar', ...args], env, file.fd);
     await file.close();
     if (code !== 0) {
       await rm(`${target}.new`, { force: true });

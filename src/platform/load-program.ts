@@ -4,13 +4,17 @@ import { constants, Script } from 'node:vm';
 import { openCodeCache } from './code-cache.ts';
 
 /** What a bundle is made into: a function of what Node gives to every CommonJS module. */
-type Program = (require: NodeJS.Require, module: object, filename: string, dirname: string) => void;
+type Program = (require: Require, module: object, filename: string, dirname: string) => void;
+
+/** What a bundle loads other modules with. */
+export type Require = (name: string) => unknown;
 
 export interface LoadedProgram {
   readonly script: Script;
   /** Fingerprint of the source. */
   readonly build: string;
-  run(): void;
+  /** @returns what the bundle exports */
+  run(): unknown;
 }
 
 /** The first line of a bundle names its build (scripts/build.mjs). */
@@ -25,10 +29,19 @@ const LONGEST_BUILD = 80;
 export function loadProgram(
   filename: string,
   cacheFile: string | undefined,
-  require: NodeJS.Require,
+  require: Require,
 ): LoadedProgram {
   // The bundle is ASCII: as latin1 it stays one byte a character and need not be decoded.
-  const source = readFileSync(filename, 'latin1');
+  return compile(filename, readFileSync(filename, 'latin1'), cacheFile, require);
+}
+
+/** The same with a source that has been read. */
+export function compile(
+  filename: string,
+  source: string,
+  cacheFile: string | undefined,
+  require: Require,
+): LoadedProgram {
   const build = BUILD.exec(source.slice(0, LONGEST_BUILD))?.[1] ?? '';
   const cachedData = cacheFile === undefined ? undefined : readCache(cacheFile, build);
   const script = new Script(source, {
@@ -37,7 +50,15 @@ export function loadProgram(
     ...(cachedData === undefined ? {} : { cachedData }),
   });
   const program = script.runInThisContext() as Program;
-  return { script, build, run: () => program(require, { exports: {} }, filename, dirname(filename)) };
+  const module = { exports: {} };
+  return {
+    script,
+    build,
+    run: () => {
+      program(require, module, filename, dirname(filename));
+      return module.exports;
+    },
+  };
 }
 
 function readCache(file: string, build: string): Buffer | undefined {
