@@ -10,6 +10,7 @@ import { createAgentMetrics } from '../metrics/registry.ts';
 import { buildInfo } from '../platform/build-info.ts';
 import { millis } from '../platform/duration.ts';
 import type { Logger } from '../platform/logger.ts';
+import { createTidier } from '../platform/tidy-memory.ts';
 import { createAdmins } from './admins.ts';
 import { createBootstrapFiles } from './bootstrap-files.ts';
 import { createEditionStore } from './edition-store.ts';
@@ -141,6 +142,8 @@ async function supervise({ loaded, reload, env, log }: ProxyInput, onClose: OnCl
     bootstrapFile: (number) => canonicalFile(bootstraps.path(number)),
   });
   cleanUp(heirs.remove);
+  const tidier = createTidier();
+  onClose(() => tidier.close());
   const supervisor: Supervisor = createSupervisor({
     ...ports,
     rules: rulesOf(config),
@@ -159,6 +162,7 @@ async function supervise({ loaded, reload, env, log }: ProxyInput, onClose: OnCl
       editions.keepOnly(taken.after);
       heirs.record(taken.after.epochs);
       if (taken.before.crashes < taken.after.crashes) metrics.countEnvoyRestart();
+      if (taken.event.kind === 'live') tidier.soon();
       metrics.setDraining(taken.after.drainAsked || taken.after.lifecycle.kind === 'draining');
     },
     onProcess: (key, { pid }, { family }) => {

@@ -22,6 +22,8 @@ export interface ReadinessOptions {
 
 /** How long an answer of Envoy's serves further probes: kubelet, Envoy's own status listener and people may ask at once. */
 const MAX_AGE = millis(100);
+/** Not ready may be over at any moment, and the application's start may wait for it: long enough only that a flood costs Envoy little. */
+const MAX_AGE_NOT_READY = millis(10);
 
 /** Readiness: what the supervisor knows, else what Envoy says, and what is missing on the way to the control plane. */
 export function createReadiness(options: ReadinessOptions): () => Promise<Readiness> {
@@ -40,7 +42,7 @@ export function createReadiness(options: ReadinessOptions): () => Promise<Readin
       of,
       ask: cachedProbe(
         () => askEnvoy(admin(), source),
-        MAX_AGE,
+        (answer) => (answer.ready ? MAX_AGE : MAX_AGE_NOT_READY),
         () => performance.now(),
       ),
     };

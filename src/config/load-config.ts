@@ -117,11 +117,21 @@ function readMetadata(value: unknown): ReadonlyMap<string, string> {
   return new Map(entries.map(([name, entry]) => [name, toText(entry) ?? '']));
 }
 
+/** Key of AgentConfig -> the settings that make it up. */
+const FEEDING: ReadonlyMap<string, readonly Key[]> = (() => {
+  const feeding = new Map<string, Key[]>();
+  for (const [name, { feeds = name }] of SETTINGS) {
+    if (feeds === null) continue;
+    const others = feeding.get(feeds);
+    if (others === undefined) feeding.set(feeds, [name]);
+    else others.push(name);
+  }
+  return feeding;
+})();
+
 /** Which settings make up a key of AgentConfig. */
 export function feeding(key: string): readonly Key[] {
-  return SETTINGS.filter(([name, { feeds }]) => (feeds === undefined ? name : feeds) === key).map(
-    ([name]) => name,
-  );
+  return FEEDING.get(key) ?? [];
 }
 
 function collectOrigins(

@@ -1,6 +1,8 @@
 import { isIP, isIPv4, isIPv6 } from 'node:net';
 import { type NetworkInterfaceInfo, networkInterfaces } from 'node:os';
 
+const LINK_LOCAL = /^fe[89ab][0-9a-f]:/i;
+
 export interface InterfaceAddress {
   readonly interface: string;
   /** Canonical, see `normalizeIp`. */
@@ -16,7 +18,9 @@ export function interfaceAddresses(
 ): readonly InterfaceAddress[] {
   return Object.entries(interfaces).flatMap(([name, entries = []]) =>
     entries.flatMap((entry) => {
-      const address = entry.internal ? undefined : normalizeIp(entry.address);
+      // Link-local ones are sorted out before they are read: isIPv6 is a pattern that takes V8 milliseconds to compile.
+      const outward = !entry.internal && !LINK_LOCAL.test(entry.address);
+      const address = outward ? normalizeIp(entry.address) : undefined;
       return address === undefined || isLocalOnly(address) ? [] : [{ interface: name, address }];
     }),
   );
@@ -55,5 +59,5 @@ export function splitHostPort(text: string): HostPort | undefined {
 function isLocalOnly(address: string): boolean {
   return isIPv4(address)
     ? address.startsWith('127.') || address.startsWith('169.254.') || address === '0.0.0.0'
-    : address === '::1' || address === '::' || /^fe[89ab]/.test(address);
+    : address === '::1' || address === '::' || LINK_LOCAL.test(address);
 }

@@ -3,12 +3,12 @@ import { cachedProbe } from '../../src/health/cached-probe.ts';
 import { millis } from '../../src/platform/duration.ts';
 
 /** A question whose answers the test gives, and a clock that it moves. */
-function setUp() {
+function setUp(maxAge: Parameters<typeof cachedProbe<number>>[1] = millis(100)) {
   const pending: { answer(value: number): void; fail(error: Error): void }[] = [];
   let time = 0;
   const probe = cachedProbe(
     () => new Promise<number>((answer, fail) => pending.push({ answer, fail })),
-    millis(100),
+    maxAge,
     () => time,
   );
   return {
@@ -42,6 +42,20 @@ describe('cachedProbe', () => {
     expect(pending).toHaveLength(2);
     pending[1]?.answer(2);
     expect(await second).toBe(2);
+  });
+
+  it('keeps an answer as long as that answer may be kept', async () => {
+    const { probe, pending, advance } = setUp((answer) => millis(answer));
+    const [first] = [probe(), pending[0]?.answer(10)];
+    await first;
+    advance(9);
+    expect(await probe()).toBe(10);
+    advance(1);
+    const second = probe();
+    pending[1]?.answer(50);
+    await second;
+    advance(49);
+    expect(await probe()).toBe(50);
   });
 
   it('tells all who wait of a failure, and asks again', async () => {

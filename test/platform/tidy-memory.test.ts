@@ -1,0 +1,48 @@
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { createTidier } from '../../src/platform/tidy-memory.ts';
+
+describe('the tidier', () => {
+  beforeEach(() => vi.useFakeTimers());
+  afterEach(() => vi.useRealTimers());
+
+  it('collects a few times, later, and then no more', () => {
+    const collect = vi.fn();
+    createTidier(() => collect).soon();
+    expect(collect).not.toHaveBeenCalled();
+    vi.advanceTimersByTime(60_000);
+    expect(collect).toHaveBeenCalledTimes(3);
+    expect(vi.getTimerCount()).toBe(0);
+  });
+
+  it('begins anew when it is asked again meanwhile', () => {
+    const collect = vi.fn();
+    const tidier = createTidier(() => collect);
+    tidier.soon();
+    vi.advanceTimersByTime(6_000);
+    expect(collect).toHaveBeenCalledTimes(1);
+    tidier.soon();
+    vi.advanceTimersByTime(60_000);
+    expect(collect).toHaveBeenCalledTimes(4);
+  });
+
+  it('does no more when it is closed', async () => {
+    const collect = vi.fn();
+    const tidier = createTidier(() => collect);
+    tidier.soon();
+    await tidier.close();
+    vi.advanceTimersByTime(60_000);
+    expect(collect).not.toHaveBeenCalled();
+  });
+});
+
+describe('the real collector', () => {
+  it('frees what nobody has any more', async () => {
+    const gone = new WeakRef({});
+    await new Promise((resolve) => setTimeout(resolve, 0)); // a WeakRef holds its object until the turn is over
+    vi.useFakeTimers();
+    createTidier().soon();
+    vi.advanceTimersByTime(60_000);
+    vi.useRealTimers();
+    expect(gone.deref()).toBeUndefined();
+  });
+});
