@@ -1,7 +1,7 @@
 // From the exec of the agent to the exec of Envoy and to ready, and what both cost at rest. Arguments: [rounds] [node ...]
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { constants, openSync, readFileSync } from 'node:fs';
+import { constants, openSync, readdirSync, readFileSync } from 'node:fs';
 import { copyFile, link, readFile, writeFile } from 'node:fs/promises';
 import { Agent, get } from 'node:http';
 import { Socket } from 'node:net';
@@ -21,9 +21,9 @@ import { machine, say, summarize } from './harness.ts';
 
 const ROUNDS = 20;
 const POLL_MS = 4;
-const SETTLE_MS = 2_000;
-const REST_MS = 5_000;
-const TICK_MS = 10;
+/** The agent tidies its memory some seconds after its start. */
+const SETTLE_MS = 12_000;
+const REST_MS = 30_000;
 const BARE = `require('node:http').createServer((_, r) => r.end('ok')).listen(0, '127.0.0.1', () => require('node:fs').writeSync(1, 'up\\n'))`;
 
 interface Round {
@@ -33,9 +33,13 @@ interface Round {
   readonly envoyAlone: number;
 }
 
-interface Rest {
+interface Memory {
   readonly residentMb: number;
   readonly privateMb: number;
+}
+
+interface Rest extends Memory {
+  readonly bare: Memory;
   /** Percent of a core while it is asked once a second. */
   readonly probedPercent: number;
   /** And while nobody asks. */
@@ -98,11 +102,16 @@ async function measureStart(onClose: OnClose, executable: string, node: string):
 /** What a Node server that does nothing takes from exec to listening. */
 async function bareStart(node: string): Promise<number> {
   const begun = performance.now();
-  const child = spawn(node, ['-e', BARE], { stdio: ['ignore', 'pipe', 'inherit'] });
-  await once(child.stdout, 'data');
+  const child = await bareServer(node);
   const time = performance.now() - begun;
   await end(child);
   return time;
+}
+
+async function bareServer(node: string): Promise<ChildProcess> {
+  const child = spawn(node, ['-e', BARE], { stdio: ['ignore', 'pipe', 'inherit'] });
+  await once(child.stdout, 'data');
+  return child;
 }
 
 /** What Envoy takes by itself, over the agent's bootstrap and with the agent's arguments. */
@@ -155,9 +164,11 @@ async function sidecarFiles(onClose: OnClose, clusters: number): Promise<string>
 async function measureRest(onClose: OnClose, executable: string, node: string): Promise<Rest> {
   const args = ['--localConfig', await sidecarFiles(onClose, 100)];
   const agent = await launchAgent(onClose, { executable, node, args });
+  const bare = await bareServer(node);
+  onClose(() => end(bare));
   await agent.ready();
   await delay(SETTLE_MS);
-  const memory = memoryOf(agent.pid);
+  const memory = { ...memoryOf(agent.pid), bare: memoryOf(bare.pid ?? 0) };
   const idlePercent = await processorTime(agent.pid, () => delay(REST_MS));
   const probedPercent = await processorTime(agent.pid, async () => {
     for (let second = 0; second < REST_MS / 1_000; second += 1) {
@@ -168,22 +179,18 @@ async function measureRest(onClose: OnClose, executable: string, node: string): 
   return { ...memory, idlePercent, probedPercent };
 }
 
+/** Of all its threads, by the scheduler's own count: `/proc/<pid>/stat` counts ticks of 10 ms. */
 async function processorTime(pid: number, meanwhile: () => Promise<void>): Promise<number> {
-  const ticks = () => {
-    const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
-    const [user = 0, system = 0] = stat
-      .slice(stat.lastIndexOf(')') + 2)
-      .split(' ')
-      .slice(11, 13)
-      .map(Number);
-    return user + system;
-  };
-  const [begun, before] = [performance.now(), ticks()];
+  const used = () =>
+    readdirSync(`/proc/${pid}/task`)
+      .map((thread) => readFileSync(`/proc/${pid}/task/${thread}/schedstat`, 'utf8'))
+      .reduce((sum, text) => sum + Number(text.split(' ', 1)[0]) / 1e6, 0);
+  const [begun, before] = [performance.now(), used()];
   await meanwhile();
-  return (((ticks() - before) * TICK_MS) / (performance.now() - begun)) * 100;
+  return ((used() - before) / (performance.now() - begun)) * 100;
 }
 
-function memoryOf(pid: number): Pick<Rest, 'residentMb' | 'privateMb'> {
+function memoryOf(pid: number): Memory {
   const text = readFileSync(`/proc/${pid}/smaps_rollup`, 'utf8');
   const megabytes = (name: string) =>
     Number(new RegExp(`^${name}: +(\\d+) kB`, 'm').exec(text)?.[1] ?? Number.NaN) / 1024;
@@ -224,20 +231,23 @@ function table(version: string, rounds: readonly Round[], rest: Rest): string {
     const { median, min, max } = summarize(rounds.map(of));
     return `| ${name} | ${[median, min, max].map((time) => `${time.toFixed(0)} ms`).join(' | ')} |`;
   };
+  const memory = (name: string, of: (memory: Memory) => number) =>
+    `| at rest, 100 clusters: ${name} (a bare Node server: ${of(rest.bare).toFixed(1)} MB) | ${of(rest).toFixed(1)} MB | | |`;
   return [
     `| Node ${version}, ${rounds.length} rounds | median | min | max |`,
     '| --- | --- | --- | --- |',
     times('a bare Node server: exec to listening', (round) => round.bareServer),
     times('exec of the agent to exec of Envoy', (round) => round.toEnvoy),
+    times('the same, less the bare server', ({ toEnvoy, bareServer: bare }) => toEnvoy - bare),
     times('exec of the agent to ready', (round) => round.toReady),
     times('Envoy alone: exec to ready', (round) => round.envoyAlone),
     times(
       "exec of the agent to ready, less Envoy's own time",
       ({ toReady, envoyAlone }) => toReady - envoyAlone,
     ),
-    `| at rest, 100 clusters: private (anonymous) memory | ${rest.privateMb.toFixed(1)} MB | | |`,
-    `| at rest, 100 clusters: resident memory, all pages | ${rest.residentMb.toFixed(1)} MB | | |`,
-    `| at rest, a probe each second: processor time | ${rest.probedPercent.toFixed(2)} % of a core | | |`,
-    `| at rest, nobody asks: processor time | ${rest.idlePercent.toFixed(2)} % of a core | | |`,
+    memory('private (anonymous) memory', ({ privateMb }) => privateMb),
+    memory('resident memory, all pages', ({ residentMb }) => residentMb),
+    `| at rest, a probe each second, 30 s: processor time | ${rest.probedPercent.toFixed(2)} % of a core | | |`,
+    `| at rest, nobody asks, 30 s: processor time | ${rest.idlePercent.toFixed(2)} % of a core | | |`,
   ].join('\n');
 }
