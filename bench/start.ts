@@ -17,6 +17,7 @@ import { type OnClose, withCleanup } from '../test/support/on-close.ts';
 import { freePort } from '../test/support/ports.ts';
 import { argumentsOf, envoysOf } from '../test/support/processes.ts';
 import { writeLocalConfig } from '../test/support/xds-files.ts';
+import { bareServer } from './bare-server.ts';
 import { machine, say, summarize } from './harness.ts';
 
 const ROUNDS = 20;
@@ -24,7 +25,6 @@ const POLL_MS = 4;
 /** The agent tidies its memory some seconds after its start. */
 const SETTLE_MS = 12_000;
 const REST_MS = 30_000;
-const BARE = `require('node:http').createServer((_, r) => r.end('ok')).listen(0, '127.0.0.1', () => require('node:fs').writeSync(1, 'up\\n'))`;
 
 interface Round {
   readonly bareServer: number;
@@ -67,7 +67,7 @@ export async function bench(
 
 /** The same three in every round, so that a machine that gets slower does so for all. */
 async function measureStart(onClose: OnClose, executable: string, node: string): Promise<Round> {
-  const bareServer = await bareStart(node);
+  const bareServer = await bareStart(onClose, node);
   const envoy = await reportingEnvoy(onClose);
   const xds = await sidecarFiles(onClose, 1);
   const begun = performance.now();
@@ -100,18 +100,12 @@ async function measureStart(onClose: OnClose, executable: string, node: string):
 }
 
 /** What a Node server that does nothing takes from exec to listening. */
-async function bareStart(node: string): Promise<number> {
+async function bareStart(onClose: OnClose, node: string): Promise<number> {
   const begun = performance.now();
-  const child = await bareServer(node);
+  const server = await bareServer(onClose, node);
   const time = performance.now() - begun;
-  await end(child);
+  await server.end();
   return time;
-}
-
-async function bareServer(node: string): Promise<ChildProcess> {
-  const child = spawn(node, ['-e', BARE], { stdio: ['ignore', 'pipe', 'inherit'] });
-  await once(child.stdout, 'data');
-  return child;
 }
 
 /** What Envoy takes by itself, over the agent's bootstrap and with the agent's arguments. */
@@ -164,11 +158,10 @@ async function sidecarFiles(onClose: OnClose, clusters: number): Promise<string>
 async function measureRest(onClose: OnClose, executable: string, node: string): Promise<Rest> {
   const args = ['--localConfig', await sidecarFiles(onClose, 100)];
   const agent = await launchAgent(onClose, { executable, node, args });
-  const bare = await bareServer(node);
-  onClose(() => end(bare));
+  const bare = await bareServer(onClose, node);
   await agent.ready();
   await delay(SETTLE_MS);
-  const memory = { ...memoryOf(agent.pid), bare: memoryOf(bare.pid ?? 0) };
+  const memory = { ...memoryOf(agent.pid), bare: memoryOf(bare.pid) };
   const idlePercent = await processorTime(agent.pid, () => delay(REST_MS));
   const probedPercent = await processorTime(agent.pid, async () => {
     for (let second = 0; second < REST_MS / 1_000; second += 1) {
