@@ -38,7 +38,10 @@ export async function bench(
     return rows;
   });
   const title = `readiness probes, ${connections} connections, ${seconds} s each`;
-  const head = [`| ${title} | per second | median | 99 % within | not answered 200 |`, '|---|---|---|---|---|'];
+  const head = [
+    `| ${title} | per second | median | 99 % within | not answered 200 |`,
+    '|---|---|---|---|---|',
+  ];
   say(`\n${[...head, ...rows].join('\n')}\n`);
 }
 

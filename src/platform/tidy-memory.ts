@@ -1,5 +1,3 @@
-import { setFlagsFromString } from 'node:v8';
-import { runInNewContext } from 'node:vm';
 import type { Closable } from './closable.ts';
 
 export interface Tidier extends Closable {
@@ -17,8 +15,9 @@ const ROUNDS = 3;
  * Collects garbage once work that does not come again is done, such as a start: V8 does so when memory runs short, and keeps
  * what it has grown by until then. Gives back 2 to 3 MB for some 30 ms (docs/benchmarks.md). Keeps no process alive.
  */
-export function createTidier(open: () => () => void = openCollector): Tidier {
+export function createTidier(open: () => Promise<() => void> = openCollector): Tidier {
   let timer: NodeJS.Timeout | undefined;
+  let lifetime = {};
   const after = (ms: number, work: () => void) => {
     timer = setTimeout(work, ms).unref();
   };
@@ -26,17 +25,27 @@ export function createTidier(open: () => () => void = openCollector): Tidier {
     collect();
     if (left > 1) after(PAUSE_MS, () => round(collect, left - 1));
   };
+  const stop = () => {
+    clearTimeout(timer);
+    lifetime = {};
+  };
+  const begin = async (mine: object) => {
+    const collect = await open();
+    if (mine === lifetime) round(collect, ROUNDS);
+  };
   return {
     soon: () => {
-      clearTimeout(timer);
-      after(QUIET_MS, () => round(open(), ROUNDS));
+      stop();
+      const mine = lifetime;
+      after(QUIET_MS, () => void begin(mine));
     },
-    close: async () => clearTimeout(timer),
+    close: async () => stop(),
   };
 }
 
 /** Node has it under a flag only, which V8 looks at when it makes a context. Set for that moment, for it voids V8's code caches. */
-function openCollector(): () => void {
+async function openCollector(): Promise<() => void> {
+  const [{ setFlagsFromString }, { runInNewContext }] = [await import('node:v8'), await import('node:vm')];
   setFlagsFromString('--expose-gc');
   try {
     const collect: unknown = runInNewContext('globalThis.gc');
