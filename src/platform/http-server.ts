@@ -7,6 +7,7 @@ import {
 } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { Closable } from './closable.ts';
+import { limitConnections } from './connection-limit.ts';
 import { toError } from './errors.ts';
 import { bindError } from './ports.ts';
 
@@ -18,6 +19,8 @@ export interface HttpServerOptions {
   /** Where the port comes from, for the error message: `--statusPort`. */
   readonly setting: string;
   readonly handler: (request: IncomingMessage, response: ServerResponse) => void | Promise<void>;
+  /** 4,096 unless given (tests). */
+  readonly maxConnections?: number;
   /** Called with what a handler threw; the client has been answered with 500 by then. */
   readonly onError?: (error: Error, request: IncomingMessage) => void;
 }
@@ -60,7 +63,7 @@ export async function startHttpServer(options: HttpServerOptions): Promise<HttpS
     },
     listener,
   );
-  server.maxConnections = MAX_CONNECTIONS;
+  limitConnections(server, options.maxConnections ?? MAX_CONNECTIONS);
   await listen(server, options);
   let closing: Promise<void> | undefined;
   return {

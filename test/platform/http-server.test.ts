@@ -3,6 +3,7 @@ import { afterEach, describe, expect, it } from 'vitest';
 import { millis } from '../../src/platform/duration.ts';
 import { callHttp } from '../../src/platform/http-client.ts';
 import { type HttpServer, type HttpServerOptions, startHttpServer } from '../../src/platform/http-server.ts';
+import { until } from '../support/until.ts';
 
 const servers: HttpServer[] = [];
 const sockets: Socket[] = [];
@@ -40,6 +41,21 @@ function exchange(port: number, bytes: string): Promise<string> {
 }
 
 const get = (port: number) => callHttp({ host: '127.0.0.1', port, path: '/', deadline: millis(5_000) });
+
+function opened(port: number): Promise<Socket> {
+  return new Promise((resolve) => {
+    const socket = connect(port, '127.0.0.1', () => resolve(socket));
+    sockets.push(socket);
+    socket.on('error', () => {});
+  });
+}
+
+function answered(socket: Socket): Promise<void> {
+  return new Promise((resolve) => {
+    socket.once('data', () => resolve());
+    socket.write('GET / HTTP/1.1\r\nhost: x\r\n\r\n');
+  });
+}
 
 describe('startHttpServer', () => {
   it('names port and setting when the port is taken', async () => {
@@ -91,6 +107,42 @@ describe('startHttpServer', () => {
     const { port } = await start();
     const [slow] = await Promise.all([exchange(port, 'GET / HTTP/1.1\r\nhost: x\r\n'), exchange(port, '')]);
     expect(slow).toContain('HTTP/1.1 408 ');
+  });
+
+  it('answers though others hold all connections and say nothing, and closes the oldest of those for it', async () => {
+    const { port } = await start({ maxConnections: 20 });
+    const closed: number[] = [];
+    for (let at = 0; at < 20; at += 1) {
+      const socket = await opened(port);
+      socket.once('close', () => closed.push(at));
+      // Half of them have asked once, and keep the connection.
+      if (at >= 10) await answered(socket);
+    }
+    for (let asked = 0; asked < 3; asked += 1) expect(await get(port)).toMatchObject({ status: 200 });
+    await until('the oldest is closed', () => closed.length > 0);
+    expect(closed[0]).toBe(0);
+    expect(closed.length).toBeLessThanOrEqual(3);
+  });
+
+  it('cuts no answer short for a new connection', async () => {
+    let finish = () => {};
+    const wait = new Promise<void>((resolve) => {
+      finish = resolve;
+    });
+    let waiting = 0;
+    const server = await start({
+      maxConnections: 5,
+      handler: async (_, response) => {
+        waiting += 1;
+        await wait;
+        response.end('whole');
+      },
+    });
+    const first = Array.from({ length: 5 }, () => get(server.port));
+    await until('all five wait', () => waiting === 5);
+    await expect(get(server.port)).rejects.toThrow();
+    finish();
+    for (const answer of first) expect(await answer).toMatchObject({ body: 'whole' });
   });
 
   it.each([
