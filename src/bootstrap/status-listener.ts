@@ -26,11 +26,21 @@ export function statusListener(identity: NodeIdentity, port: number, proxyProtoc
   };
 }
 
+/** Those of the agent's own servers: without a limit on connections, time must hold what a client that says nothing keeps. */
+const LIMITS = {
+  common_http_protocol_options: { idle_timeout: '75s' },
+  request_headers_timeout: '5s',
+  request_timeout: '10s',
+  stream_idle_timeout: '10s',
+  max_request_headers_kb: 32,
+} as const;
+
 function readyRoute(): TypedConfig {
   return {
     '@type': typeUrl('envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager'),
     codec_type: 'AUTO',
     stat_prefix: 'agent',
+    ...LIMITS,
     route_config: {
       virtual_hosts: [
         {
