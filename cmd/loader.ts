@@ -3,12 +3,10 @@ import { join } from 'node:path';
 import { holdParts } from '../src/platform/held-parts.ts';
 import { loadProgram } from '../src/platform/load-program.ts';
 
-declare const __PARTS__: readonly string[];
+/** By program. */
+declare const __PARTS__: Readonly<Record<'main' | 'proxy', readonly string[]>>;
 
-const file = (name: string) => join(__dirname, `pilot-agent.${name}`);
-
-const program =
-  process.argv[2] === 'proxy'
-    ? loadProgram(file('proxy.cjs'), file('proxy.cache'), holdParts(__dirname, __PARTS__, require))
-    : loadProgram(file('main.cjs'), undefined, require);
-program.run();
+const name = process.argv[2] === 'proxy' ? 'proxy' : 'main';
+const file = (extension: string) => join(__dirname, `pilot-agent.${name}.${extension}`);
+const cache = name === 'proxy' ? file('cache') : undefined;
+loadProgram(file('cjs'), cache, holdParts(__dirname, __PARTS__[name], require)).run();

@@ -10,7 +10,7 @@ import { packCodeCache } from '../src/platform/code-cache.ts';
 import { holdParts } from '../src/platform/held-parts.ts';
 import { loadProgram } from '../src/platform/load-program.ts';
 
-declare const __PARTS__: readonly string[];
+declare const __PARTS__: { readonly proxy: readonly string[] };
 
 const CACHE = 3;
 const AFTER_ANSWER_MS = 100;
@@ -19,7 +19,7 @@ const flag = (name: string) => Number(process.argv[process.argv.indexOf(name) + 
 const program = loadProgram(
   join(__dirname, 'pilot-agent.proxy.cjs'),
   undefined,
-  holdParts(__dirname, __PARTS__, require),
+  holdParts(__dirname, __PARTS__.proxy, require),
 );
 
 const prototype = ChildProcess.prototype as unknown as { spawn(options: object): number };

@@ -27,15 +27,17 @@ const withoutTransports = {
 };
 
 /**
- * What `proxy` imports only when it needs it becomes a bundle of its own (src/platform/held-parts.ts): packages and the page.
+ * What a program imports only when it needs it becomes a bundle of its own (src/platform/held-parts.ts): packages and the page.
  * @param {Map<string, string>} found gets name and entry point of each
+ * @param {Set<string>} names gets those of this program
  */
-const apart = (found) => ({
+const apart = (found, names) => ({
   name: 'apart',
   setup: ({ onResolve }) =>
     onResolve({ filter: /^[^.]|\.html$/ }, ({ kind, path, resolveDir }) => {
       if (kind !== 'dynamic-import' || path.startsWith('node:')) return undefined;
       const name = basename(path, '.html');
+      names.add(name);
       found.set(name, path.startsWith('.') ? join(resolveDir, path) : path);
       return { path: `pilot-agent:${name}`, external: true };
     }),
@@ -76,14 +78,15 @@ export async function build() {
       },
       define: { __VERSION__: JSON.stringify(version), __REVISION__: JSON.stringify(revision()) },
     });
+  const names = { main: new Set(), proxy: new Set() };
   const [main, proxy] = await Promise.all([
-    program('cmd/pilot-agent.ts'),
-    program('cmd/only-proxy.ts', [apart(parts)]),
+    program('cmd/pilot-agent.ts', [apart(parts, names.main)]),
+    program('cmd/only-proxy.ts', [apart(parts, names.proxy)]),
   ]);
-  const names = JSON.stringify([...parts.keys()].sort());
+  const __PARTS__ = JSON.stringify({ main: [...names.main].sort(), proxy: [...names.proxy].sort() });
   const [loader, recorder, ...rest] = await Promise.all([
-    text('cmd/loader.ts', { define: { __PARTS__: names } }),
-    text('cmd/record-code.ts', { define: { __PARTS__: names } }),
+    text('cmd/loader.ts', { define: { __PARTS__ } }),
+    text('cmd/record-code.ts', { define: { __PARTS__ } }),
     ...[...parts.values()].map((entry) => program(entry)),
   ]);
   await mkdir(dist, { recursive: true });
