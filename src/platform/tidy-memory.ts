@@ -1,7 +1,7 @@
 import type { Closable } from './closable.ts';
 
 export interface Tidier extends Closable {
-  /** In a moment, when what the process does now is over. */
+  /** In a moment, when what the process does now is over, and from then on every five minutes. */
   soon(): void;
 }
 
@@ -10,6 +10,8 @@ const QUIET_MS = 6_000;
 const PAUSE_MS = 1_000;
 /** What the first gives up is returned to the system by the next ones. */
 const ROUNDS = 3;
+/** With each scrape and probe the space for new objects grows again, slowly, up to 32 MB. */
+const AGAIN_MS = 5 * 60_000;
 
 /**
  * Collects garbage once work that does not come again is done, such as a start: V8 does so when memory runs short, and keeps
@@ -24,20 +26,24 @@ export function createTidier(open: () => Promise<() => void> = openCollector): T
   const round = (collect: () => void, left: number) => {
     collect();
     if (left > 1) after(PAUSE_MS, () => round(collect, left - 1));
+    else beginAfter(AGAIN_MS);
+  };
+  const beginAfter = (ms: number) => {
+    const mine = lifetime;
+    const begin = (collect: () => void) => {
+      if (mine === lifetime) round(collect, ROUNDS);
+    };
+    // A Node that has no collector to give goes on without.
+    after(ms, () => void open().then(begin, () => {}));
   };
   const stop = () => {
     clearTimeout(timer);
     lifetime = {};
   };
-  const begin = async (mine: object) => {
-    const collect = await open();
-    if (mine === lifetime) round(collect, ROUNDS);
-  };
   return {
     soon: () => {
       stop();
-      const mine = lifetime;
-      after(QUIET_MS, () => void begin(mine));
+      beginAfter(QUIET_MS);
     },
     close: async () => stop(),
   };

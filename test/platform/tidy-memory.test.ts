@@ -5,13 +5,16 @@ describe('the tidier', () => {
   beforeEach(() => vi.useFakeTimers());
   afterEach(() => vi.useRealTimers());
 
-  it('collects a few times, later, and then no more', async () => {
+  it('collects a few times, later, and again every five minutes', async () => {
     const collect = vi.fn();
     createTidier(async () => collect).soon();
     expect(collect).not.toHaveBeenCalled();
     await vi.advanceTimersByTimeAsync(60_000);
     expect(collect).toHaveBeenCalledTimes(3);
-    expect(vi.getTimerCount()).toBe(0);
+    await vi.advanceTimersByTimeAsync(5 * 60_000);
+    expect(collect).toHaveBeenCalledTimes(6);
+    await vi.advanceTimersByTimeAsync(50 * 60_000);
+    expect(collect).toHaveBeenCalledTimes(36);
   });
 
   it('begins anew when it is asked again meanwhile', async () => {
@@ -23,6 +26,12 @@ describe('the tidier', () => {
     tidier.soon();
     await vi.advanceTimersByTimeAsync(60_000);
     expect(collect).toHaveBeenCalledTimes(4);
+  });
+
+  it('does nothing where there is no collector', async () => {
+    createTidier(() => Promise.reject(new Error('none'))).soon();
+    await vi.advanceTimersByTimeAsync(60_000);
+    expect(vi.getTimerCount()).toBe(0);
   });
 
   it('does no more when it is closed', async () => {

@@ -153,7 +153,10 @@ async function openSidecar(onClose: OnClose, executable: string) {
         port: String(measured),
       }),
       ISTIO_KUBE_APP_PROBERS: JSON.stringify({
-        '/app-health/app/livez': { httpGet: { path: '/', port: measured, host: '127.0.0.1' }, timeoutSeconds: 5 },
+        '/app-health/app/livez': {
+          httpGet: { path: '/', port: measured, host: '127.0.0.1' },
+          timeoutSeconds: 5,
+        },
       }),
     },
   });
