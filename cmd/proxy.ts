@@ -23,6 +23,7 @@ export async function proxy(argv: readonly string[]): Promise<number> {
     print(1, describeConfig(loaded, loaded.output));
     return 0;
   }
+  holdStandardError();
   const log = createLogger(loaded.config.log);
   try {
     const { code, why } = await runProxy({ loaded, reload, env: process.env, log });
@@ -31,6 +32,15 @@ export async function proxy(argv: readonly string[]): Promise<number> {
   } finally {
     await log.flush(LAST_LINES_MS);
   }
+}
+
+/**
+ * Node asks for `process.stderr` whenever it closes a socket, and the first time makes the pipe behind it non-blocking, which Envoy has
+ * too: it would lose lines of its log. libuv makes it blocking again for each child, so that time must be before the first. (pino does
+ * the same for standard output.)
+ */
+function holdStandardError(): void {
+  void process.stderr;
 }
 
 function readIfThere(path: string): Promise<string | undefined> {
