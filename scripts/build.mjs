@@ -2,7 +2,7 @@
 // apart, and one file for all the other commands (docs/architecture.md).
 import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { chmod, mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { makeCodeCache } from './code-cache.mjs';
@@ -102,6 +102,18 @@ export async function build() {
     await rm(`${dist}record-code.cjs`);
   }
   await replace('pilot-agent.cjs', `#!/usr/bin/env node\n${loader}`, 0o755);
+  await removeOthers(['main', 'proxy', ...parts.keys()]);
+}
+
+/** What a build of before has left, when the program had other parts. */
+async function removeOthers(names) {
+  const ours = /^pilot-agent\.(\w+)\.(cjs|cache)$/;
+  for (const file of await readdir(dist)) {
+    const name = ours.exec(file)?.[1];
+    const isStale =
+      name !== undefined && (!names.includes(name) || (name === 'main' && file.endsWith('.cache')));
+    if (isStale) await rm(`${dist}${file}`);
+  }
 }
 
 /** As `src/platform/load-program.ts` wants it. */

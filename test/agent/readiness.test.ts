@@ -77,7 +77,8 @@ describe('readiness asked of Envoy', () => {
       admin: () => ({
         get: answers.shift() ?? (() => Promise.reject(new Error('once only'))),
         post: () => Promise.reject(new Error('never')),
-        open: () => Promise.reject(new Error('never')),
+        host: '127.0.0.1',
+        port: 0,
       }),
       missingSecrets: () => [],
       lastRestart: () => undefined,

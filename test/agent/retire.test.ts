@@ -36,7 +36,8 @@ function replaced(onItsPort: { readonly epoch: number; readonly baseId: number }
       asked.push(path);
       return answer('OK');
     },
-    open: () => Promise.reject(new Error('not asked here')),
+    host: '127.0.0.1',
+    port: 0,
   };
   const retiring: Retiring = {
     envoy: {
