@@ -19,7 +19,8 @@ const RESERVED = new Set([15000, 15001, 15004, 15006, 15008, 15020, 15021, 15053
 
 /**
  * Parses `ISTIO_PROMETHEUS_ANNOTATIONS`: `scrape`, `path`, `port`, `scheme` for one place, or `targets` (also
- * `prometheus.istio.io/scrape-targets`), a list such as `8080:/m,9100:/m`, which then counts alone.
+ * `prometheus.istio.io/scrape-targets`), a list such as `8080:/m,9100:/m` or, as the injector of Istio 1.31 writes it,
+ * `[{"port":"8080","path":"/m"}]`, which then counts alone.
  * @param own ports that the agent or Envoy serve, by the name of what sets them
  */
 export function parseScrapeTargets(
@@ -32,10 +33,10 @@ export function parseScrapeTargets(
     const fields: unknown = parseJson(text);
     if (!isObject(fields)) throw new Error('expected a JSON object with scrape, path, port');
     if (read(fields, 'scrape') === 'false') return [];
-    const list = read(fields, 'targets') || read(fields, 'prometheus.istio.io/scrape-targets');
+    const list = readList(fields, 'targets') ?? readList(fields, 'prometheus.istio.io/scrape-targets');
     const scheme = schemeOf(read(fields, 'scheme'));
     const single = { port: read(fields, 'port') || String(DEFAULT_PORT), path: read(fields, 'path') };
-    const targets = list === '' ? [single] : list.split(',').map(split);
+    const targets = list ?? [single];
     return distinct(targets.flatMap(({ port, path }) => target(scheme, port, path, own, problems)));
   } catch (error) {
     problems.push(`${VARIABLE} "${shorten(text)}": ${toError(error).message}`);
@@ -49,7 +50,26 @@ function read(fields: Readonly<Record<string, unknown>>, name: string): string {
   throw new Error(`${name}: expected a text`);
 }
 
-function split(entry: string): { port: string; path: string } {
+interface Place {
+  readonly port: string;
+  readonly path: string;
+}
+
+/** Undefined when there is no list, or nothing in it. */
+function readList(fields: Readonly<Record<string, unknown>>, name: string): readonly Place[] | undefined {
+  const value = fields[name];
+  if (!Array.isArray(value)) {
+    const text = read(fields, name);
+    return text === '' ? undefined : text.split(',').map(split);
+  }
+  if (value.length === 0) return undefined;
+  return value.map((entry: unknown) => {
+    if (!isObject(entry)) throw new Error(`${name}: expected a list of objects with port and path`);
+    return { port: read(entry, 'port'), path: read(entry, 'path') };
+  });
+}
+
+function split(entry: string): Place {
   const colon = entry.indexOf(':');
   const [port, path] = colon < 0 ? [entry, ''] : [entry.slice(0, colon), entry.slice(colon + 1)];
   return { port: port.trim(), path: path.trim() };

@@ -25,6 +25,13 @@ describe('parseScrapeTargets', () => {
       ['http://:8080/m', 'http://:9100/m', 'http://:9200/metrics'],
     ],
     [{ 'prometheus.istio.io/scrape-targets': '8080:/a:b', port: '9' }, ['http://:8080/a:b']],
+    [
+      { scrape: 'true', targets: [{ port: '8080', path: '/m' }, { port: '9100' }], port: '9' },
+      ['http://:8080/m', 'http://:9100/metrics'],
+    ],
+    [{ targets: [{ port: 8443, path: 'm' }], scheme: 'https' }, ['https://:8443/m']],
+    [{ targets: [], port: '8080' }, ['http://:8080/metrics']],
+    [{ targets: '8443:/a,9443:/b', scheme: 'https' }, ['https://:8443/a', 'https://:9443/b']],
   ])('%j', (document, targets) => expect(parse(document)).toEqual({ targets, problems: [] }));
 
   it.each([
@@ -36,6 +43,9 @@ describe('parseScrapeTargets', () => {
     [{ port: '16020' }, /port 16020 is not the application's \(--statusPort\)/],
     [{ port: '15090' }, /port 15090 is not the application's \(a port of the mesh\)/],
     [{ targets: ':/m' }, /port "": expected a number/],
+    [{ targets: ['8080:/m'] }, /targets: expected a list of objects with port and path/],
+    [{ targets: [{ path: '/m' }] }, /port "": expected a number/],
+    [{ targets: [{ port: 15020 }] }, /port 15020 is not the application's/],
   ])('refuses %j', (document, message) => {
     const { problems } = parse(document);
     expect(problems).toHaveLength(1);

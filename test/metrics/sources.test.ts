@@ -182,6 +182,18 @@ describe('the application', () => {
     expect(failure(text, 'application', 'timeout')).toBe(1);
   });
 
+  it('may serve metrics in several places, each with a gauge of its own', async () => {
+    const [one, two] = [await serve('one 1\n'), await serve('two 2\n')];
+    const gone = await serve('three 3\n');
+    await gone.close();
+    const merge = await merged([application(one, '/m'), application(two), application(gone)]);
+    const { text } = await merge.scrape();
+    expect(text).toMatch(/^one 1\ntwo 2\n/);
+    const up = ({ port }: { readonly port: number }, path: string) =>
+      sampleValue(text, `istio_agent_scrape_up{type="application",target=":${port}${path}"}`);
+    expect([up(one, '/m'), up(two, '/metrics'), up(gone, '/metrics')]).toEqual([1, 1, 0]);
+  });
+
   it('is left in peace as soon as the time is over', async () => {
     let closed = 0;
     const app = await serve((request) => request.socket.on('close', () => (closed += 1)));
