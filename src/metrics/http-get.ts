@@ -1,5 +1,6 @@
 /** Asks a server on this machine, and reads its answer into the same memory again and again. */
 import { connect, type Socket } from 'node:net';
+import type { connect as ConnectTls } from 'node:tls';
 import { errorCode } from '../platform/errors.ts';
 import { createResponseParser, type ResponseHead } from './http-response.ts';
 
@@ -38,9 +39,11 @@ const READ_BYTES = 64 * 1024;
  */
 export async function httpGet(get: HttpGet, signal: AbortSignal): Promise<Answer> {
   const text = requestText(get);
+  const tls = get.tls === undefined ? undefined : await import('node:tls');
   for (const [index, address] of get.addresses.entries()) {
     try {
-      return await ask(await open(get, address), text, signal);
+      // Without a turn of the event loop between the two: an error that nobody listens to ends the process.
+      return await ask(open(get, address, tls?.connect), text, signal);
     } catch (error) {
       const isLast = index === get.addresses.length - 1;
       if (isLast || !NOBODY.has(errorCode(error) ?? '')) throw error;
@@ -66,25 +69,24 @@ interface Connection {
   onRead: (bytes: Buffer) => boolean;
 }
 
-async function open({ port, tls }: HttpGet, host: string): Promise<Connection> {
-  if (tls === undefined) {
-    const buffer = Buffer.allocUnsafeSlow(READ_BYTES);
-    const connection: Connection = {
-      socket: connect({
-        host,
-        port,
-        onread: { buffer, callback: (count) => connection.onRead(buffer.subarray(0, count)) },
-      }),
-      onRead: () => true,
-    };
+function open({ port, tls }: HttpGet, host: string, connectTls: typeof ConnectTls | undefined): Connection {
+  if (connectTls !== undefined) {
+    const socket = connectTls({ host, port, rejectUnauthorized: false, ...tls });
+    const connection: Connection = { socket, onRead: () => true };
+    socket.on('data', (bytes: Buffer) => {
+      if (!connection.onRead(bytes)) socket.pause();
+    });
     return connection;
   }
-  const { connect: connectTls } = await import('node:tls');
-  const socket = connectTls({ host, port, rejectUnauthorized: false, ...tls });
-  const connection: Connection = { socket, onRead: () => true };
-  socket.on('data', (bytes: Buffer) => {
-    if (!connection.onRead(bytes)) socket.pause();
-  });
+  const buffer = Buffer.allocUnsafeSlow(READ_BYTES);
+  const connection: Connection = {
+    socket: connect({
+      host,
+      port,
+      onread: { buffer, callback: (count) => connection.onRead(buffer.subarray(0, count)) },
+    }),
+    onRead: () => true,
+  };
   return connection;
 }
 

@@ -28,6 +28,11 @@ describe('httpGet', () => {
     expect(body).toBe('six');
   });
 
+  it('fails, and ends nothing else, where an address cannot even be tried', async () => {
+    const server = await serve('a 1\n');
+    await expect(ask(server.port, ['255.255.255.255'])).rejects.toThrow(/connect E/);
+  });
+
   it('reads no more while a chunk is being taken', async () => {
     const server = await serve(Buffer.alloc(4_000_000, 'x'));
     let taking = 0;
