@@ -32,7 +32,7 @@ describe('what is asked of a source', () => {
     for (const request of [stats.requests[0], app.requests[0]]) {
       expect(request?.headers).toMatchObject({
         'user-agent': 'Prometheus/3',
-        'x-prometheus-scrape-timeout-seconds': '3.8',
+        'x-prometheus-scrape-timeout-seconds': '3.6',
       });
       expect(request?.headers).not.toHaveProperty('authorization');
       expect(request?.headers).not.toHaveProperty('cookie');
