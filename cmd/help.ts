@@ -10,6 +10,8 @@ Commands:
   restart                            hot-restart Envoy and print the outcome
   wait                               wait until the sidecar is ready
   request <method> <path> [<body>]   call Envoy's admin interface or the agent's status port
+  istio-iptables                     send a pod's traffic through Envoy, by iptables
+  istio-clean-iptables               take that away again
   version                            print the version
   help [<command>]                   print this, or the help of a command
 

@@ -1,12 +1,22 @@
 /** The `pilot-agent` executable: finds the command, runs it, sets the exit code. */
+import { basename } from 'node:path';
 import { InputError } from '../src/platform/errors.ts';
 import { rootHelp } from './help.ts';
 import { endWith } from './outcome.ts';
 import { print } from './print.ts';
 
-const [command, ...argv] = process.argv.slice(2);
+/** Names of links to this executable that stand for a command. */
+const COMMANDS_BY_NAME = ['istio-iptables', 'istio-clean-iptables'];
+
+const [command, ...argv] = commandLine(process.argv);
 
 endWith(run(command, argv));
+
+/** The command and its arguments. Called by a link with the name of a command, the executable is that command. */
+function commandLine([, executable = '', ...words]: readonly string[]): readonly string[] {
+  const name = basename(executable);
+  return COMMANDS_BY_NAME.includes(name) ? [name, ...words] : words;
+}
 
 /** Each command is loaded when it is asked for. */
 async function run(name: string | undefined, args: readonly string[]): Promise<number> {
@@ -21,6 +31,9 @@ async function run(name: string | undefined, args: readonly string[]): Promise<n
       return (await import('./restart.ts')).restart(args);
     case 'status':
       return (await import('./status.ts')).status(args);
+    case 'istio-iptables':
+    case 'istio-clean-iptables':
+      return (await import('./istio-iptables.ts')).istioIptables(name, args);
     case 'version':
       return (await import('./version.ts')).version(args);
     case undefined:
