@@ -1,7 +1,7 @@
 /** The way of a packet through the rules, in words. */
 import { factsOf, ofFamily } from './family.ts';
 import type { AllOr, Family, Interception } from './options.ts';
-import { jumpTarget, type Rule, type Table, type TableRules } from './rule.ts';
+import { jumpTarget, type Rule, rulesOf, type Table, type TableRules } from './rule.ts';
 import type { FamilyRules } from './rules.ts';
 
 /** The order in which the kernel asks the tables. */
@@ -113,17 +113,6 @@ function reachable(hook: string, rules: readonly Rule[]): readonly string[] {
   };
   visit(hook);
   return [...found];
-}
-
-/** The rules of a chain in the order in which the kernel will have them. */
-export function rulesOf(chain: string, rules: readonly Rule[]): readonly Rule[] {
-  const ordered: Rule[] = [];
-  for (const rule of rules) {
-    if (rule.chain !== chain) continue;
-    if (rule.at === undefined) ordered.push(rule);
-    else ordered.splice(rule.at - 1, 0, rule);
-  }
-  return ordered;
 }
 
 function line({ spec, why }: Rule): string {

@@ -78,3 +78,14 @@ export function byTable(rules: readonly Rule[]): readonly TableRules[] {
     return [{ table, chains: [...new Set([...filled, ...targets])], rules: own }];
   });
 }
+
+/** The rules of a chain in the order in which the kernel will have them. */
+export function rulesOf(chain: string, rules: readonly Rule[]): readonly Rule[] {
+  const ordered: Rule[] = [];
+  for (const rule of rules) {
+    if (rule.chain !== chain) continue;
+    if (rule.at === undefined) ordered.push(rule);
+    else ordered.splice(rule.at - 1, 0, rule);
+  }
+  return ordered;
+}

@@ -1,13 +1,22 @@
 /** `istio-iptables`: from the command line to the exit code. */
-import { explain } from './explain.ts';
+import { EnvironmentError } from '../platform/errors.ts';
+import { changeRules } from './apply.ts';
+import { runInNamespace } from './enter-namespace.ts';
 import { iptablesHelp } from './help.ts';
-import type { Options } from './options.ts';
-import { FAMILIES } from './options.ts';
+import type { Interception, Task } from './options.ts';
 import { parseOptions, type Surroundings } from './parse-options.ts';
-import { creation, printRestore } from './restore.ts';
-import { type FamilyRules, rulesFor } from './rules.ts';
+import { explanation, preview, printResult } from './report.ts';
+import { validate } from './validate.ts';
+
+/** Exit code of a validation that fails, as in the original. */
+const NOT_VALID = 126;
 
 export type Program = 'istio-iptables' | 'istio-clean-iptables';
+
+export interface Machine extends Surroundings {
+  /** Whether this process has the capability NET_ADMIN. */
+  readonly netAdmin: boolean;
+}
 
 export interface Console {
   out(text: string): void;
@@ -23,25 +32,37 @@ export interface Console {
 export async function runIptables(
   program: Program,
   argv: readonly string[],
-  surroundings: Surroundings,
+  machine: Machine,
   console: Console,
 ): Promise<number> {
-  const options = parseOptions(argv, surroundings, program);
+  const options = parseOptions(argv, machine, program);
   if (options.kind === 'help') {
     console.out(iptablesHelp);
     return 0;
   }
+  const { task } = options;
+  if (task.networkNamespace !== undefined) return runInNamespace(task.networkNamespace);
   for (const warning of options.warnings) console.error(`Warning: ${warning}\n`);
-  console.out(preview(options, rulesFor(options.interception)));
-  return 0;
+  if (task.dryRun) {
+    console.out(task.explain && task.kind === 'apply' ? explanation(options) : preview(options));
+    return 0;
+  }
+  if (task.kind === 'apply' && machine.addresses.length === 0) {
+    throw new EnvironmentError(
+      'no valid local IP address found: without one it is unknown whether IPv6 is in use; give the network an address first',
+    );
+  }
+  if (task.kind !== 'leave') console.out(printResult(await changeRules(options, machine.netAdmin), options));
+  return task.validation === undefined ? 0 : judge(options.interception, task.validation, console);
 }
 
-function preview({ interception, task }: Options, rules: FamilyRules): string {
-  if (task.explain) return explain(interception, rules);
-  return FAMILIES.filter((family) => rules[family].length > 0)
-    .map(
-      (family) =>
-        `# ip${family === 'ipv6' ? '6' : ''}tables-restore --noflush\n${printRestore(rules[family].map(creation))}`,
-    )
-    .join('');
+async function judge(
+  interception: Interception,
+  validation: NonNullable<Task['validation']>,
+  console: Console,
+): Promise<number> {
+  const { ok, text } = await validate(interception, validation);
+  if (ok) console.out(`Validation passed. ${text}\n`);
+  else console.error(`Error: validation failed; the workload is not ready for a sidecar.\n${text}\n`);
+  return ok ? 0 : NOT_VALID;
 }

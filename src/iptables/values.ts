@@ -115,7 +115,8 @@ export function oneOf<T extends string>(
 export function parseCidr(text: string): Cidr | string {
   const [address = '', prefix, more] = text.split('/');
   const canonical = normalizeIp(address);
-  if (text === '*') return '"*" goes with no other address, and only with -i; to take nothing that is sent, leave -i empty';
+  if (text === '*')
+    return '"*" goes with no other address, and only with -i; to take nothing that is sent, leave -i empty';
   if (canonical === undefined) return `"${text}" is not an address with a prefix, such as 10.0.0.0/8`;
   // An IPv4 address mapped into IPv6 has no rule that would match it.
   const family = isIPv4(address) ? 'ipv4' : isIPv4(canonical) ? undefined : 'ipv6';
