@@ -13,7 +13,7 @@ const NET_ADMIN = 12n;
 export async function istioIptables(program: Program, argv: readonly string[]): Promise<number> {
   const machine = {
     env: process.env,
-    addresses: interfaceAddresses().map(({ address }) => address),
+    addresses: () => interfaceAddresses().map(({ address }) => address),
     file: readIfThere,
     netAdmin: hasCapability(NET_ADMIN),
   };

@@ -8,8 +8,7 @@ import { FAMILIES, type Family, type Options } from './options.ts';
 import { marksOf } from './own.ts';
 import { printRestore } from './restore.ts';
 import { type IpEntry, ipCommand, planEntries, readIpState, wantedEntries } from './routes.ts';
-import type { TableRules } from './rule.ts';
-import { type FamilyRules, rulesFor, rulesOfAllFamilies } from './rules.ts';
+import { type FamilyRules, rulesFor } from './rules.ts';
 import { formerTable, isInPlace, transition, type WantedTable, wantedTable } from './transition.ts';
 
 /** A process that was run, or that would be. */
@@ -31,7 +30,7 @@ const DEADLINE_MS = 20_000;
 const NO_RULES: FamilyRules = { ipv4: [], ipv6: [] };
 
 /**
- * Puts the rules, or takes them away.
+ * Puts the rules, or takes them away; with `dryRun` it only looks, and says what it would run.
  * @param capable whether this process has NET_ADMIN
  * @throws EnvironmentError saying what is missing; what was there before is there again
  */
@@ -40,7 +39,8 @@ export async function changeRules(
   capable: boolean,
   run: Run = createRun(options.task.lockWait + DEADLINE_MS),
 ): Promise<Result> {
-  if (!capable) throw new EnvironmentError(`cannot change the rules of this network.\n${NET_ADMIN}`);
+  if (!capable && !options.task.dryRun)
+    throw new EnvironmentError(`cannot change the rules of this network.\n${NET_ADMIN}`);
   const { interception, task } = options;
   const cleanUp = task.kind === 'clean-up';
   const wanted = cleanUp ? NO_RULES : rulesFor(interception);
@@ -66,8 +66,7 @@ interface Change {
 }
 
 async function look(run: Run, family: Family, { interception, task }: Options): Promise<FamilyTables> {
-  const rules = rulesOfAllFamilies(interception)[family];
-  const tables = await inspectFamily(run, family, rules, task.backend);
+  const tables = await inspectFamily(run, family, task.backend);
   if (tables.chosen === undefined && task.kind !== 'clean-up' && interception.families.includes(family)) {
     const what = task.backend === undefined ? '' : ` of --force-iptables-binary ${task.backend}`;
     throw new EnvironmentError(`no iptables${what} that works: ${tables.problem || 'it is not installed'}`);
@@ -120,10 +119,10 @@ interface Journal {
 function createJournal(run: Run, options: Options): Journal {
   const steps: Step[] = [];
   const undoing: (() => Promise<void>)[] = [];
-  const all = rulesOfAllFamilies(options.interception);
 
   const call = async (step: Step, failed: (result: CommandResult) => string) => {
     steps.push(step);
+    if (options.task.dryRun) return;
     const [file = '', ...args] = step.command;
     const result = await run(file, args, step.input);
     if (result.exitCode !== 0) throw new EnvironmentError(failed(result));
@@ -149,7 +148,7 @@ function createJournal(run: Run, options: Options): Journal {
   return {
     steps,
     restore: async ({ tables, to }) => {
-      undoing.unshift(() => putBack(run, tables, all[tables.family], restore));
+      undoing.unshift(() => putBack(run, tables, restore));
       await restore(tables, to);
     },
     ip: async (entry, verb) => {
@@ -173,10 +172,9 @@ function createJournal(run: Run, options: Options): Journal {
 async function putBack(
   run: Run,
   before: Tables,
-  rules: readonly TableRules[],
   restore: (tables: Tables, to: readonly WantedTable[]) => Promise<void>,
 ): Promise<void> {
-  const now = await inspectAgain(run, before, rules);
+  const now = await inspectAgain(run, before);
   if (JSON.stringify(now.own) === JSON.stringify(before.own)) return;
   await restore(now, before.own.map(formerTable));
 }

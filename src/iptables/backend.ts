@@ -4,7 +4,6 @@ import type { Run } from './command.ts';
 import { type DumpTable, parseDump } from './dump.ts';
 import type { Backend, Family } from './options.ts';
 import type { OwnTable } from './own.ts';
-import type { TableRules } from './rule.ts';
 import { ownTables } from './transition.ts';
 
 /** `plain`: `iptables` itself, where it has no name that says which it is. */
@@ -35,20 +34,16 @@ export function programOf(family: Family, kind: Kind, what: 'save' | 'restore'):
 /**
  * Looks into the tables. Rules go where ours are already, else to legacy where somebody has rules there, else to nft, else to
  * whatever works: rules in both would be asked one after the other, which nobody who reads one of them expects.
- * @param rules that are wanted
  * @param forced by the user
  */
 export async function inspectFamily(
   run: Run,
   family: Family,
-  rules: readonly TableRules[],
   forced: Backend | undefined,
 ): Promise<FamilyTables> {
-  const named = await Promise.all(
-    (['nft', 'legacy'] as const).map((kind) => inspect(run, family, kind, rules)),
-  );
+  const named = await Promise.all((['nft', 'legacy'] as const).map((kind) => inspect(run, family, kind)));
   const none = named.every((found) => 'missing' in found && found.missing);
-  const all = none ? [await inspect(run, family, 'plain', rules)] : named;
+  const all = none ? [await inspect(run, family, 'plain')] : named;
   const found = all.flatMap((each) => ('problem' in each ? [] : [each]));
   const chosen = choose(found, forced);
   return {
@@ -76,13 +71,12 @@ export async function inspect(
   run: Run,
   family: Family,
   kind: Kind,
-  rules: readonly TableRules[],
 ): Promise<Tables | { readonly problem: string; readonly missing: boolean }> {
   const program = programOf(family, kind, 'save');
   const { exitCode, stdout, stderr } = await run(program, []);
   if (exitCode === 0) {
     const dump = parseDump(stdout);
-    return { family, kind, dump, own: ownTables(dump, rules) };
+    return { family, kind, dump, own: ownTables(dump) };
   }
   return {
     problem: exitCode === undefined ? stderr : `${program}: ${stderr.trim()}`,
@@ -91,12 +85,8 @@ export async function inspect(
 }
 
 /** The tables after a change. @throws EnvironmentError when they cannot be read any more */
-export async function inspectAgain(
-  run: Run,
-  { family, kind }: Tables,
-  rules: readonly TableRules[],
-): Promise<Tables> {
-  const found = await inspect(run, family, kind, rules);
+export async function inspectAgain(run: Run, { family, kind }: Tables): Promise<Tables> {
+  const found = await inspect(run, family, kind);
   if ('problem' in found) throw new EnvironmentError(`cannot read the rules: ${found.problem}`);
   return found;
 }

@@ -2,13 +2,11 @@
 import { canonical } from './canonical.ts';
 import { type DumpRule, type DumpTable, wordsOf } from './dump.ts';
 import { LOOPED_MARK } from './marks.ts';
-import { isBuiltIn, isOwnChain, jumpTarget, type TableRules } from './rule.ts';
+import { isOwnChain, jumpTarget, OWN_COMMENT } from './rule.ts';
 
 export interface OwnRule extends DumpRule {
   /** Its place in its chain, from 1, among all rules. */
   readonly place: number;
-  /** An equal rule that is not ours stands before it. */
-  readonly ambiguous: boolean;
 }
 
 export interface OwnTable {
@@ -21,28 +19,21 @@ export interface OwnTable {
 }
 
 /**
- * Finds what is ours in a table: chains of our names; rules elsewhere that lead to them; rules that the options at hand would
- * add; and, whatever the options were, rules of TPROXY and, next to one of ours, of interfaces that are left alone.
- * @param wanted what the options at hand would add to this table
+ * Finds what is ours in a table: chains of our names, and rules elsewhere that lead to them, that bear our comment, or that are
+ * those of 1.30 for marks.
  */
-export function findOwn(dump: DumpTable, wanted: TableRules | undefined): OwnTable {
-  const expected = new Set(
-    (wanted?.rules ?? []).filter(({ chain }) => isBuiltIn(chain)).map((rule) => key(rule.chain, rule.spec)),
-  );
-  const rules = dump.rules.filter(({ chain }) => isOwnChain(chain));
+export function findOwn(dump: DumpTable): OwnTable {
   const marks = marksOf(dump);
-  const others = dump.rules.filter(({ chain }) => !isOwnChain(chain));
-  const hooks = [...new Set(others.map(({ chain }) => chain))].flatMap((chain) =>
-    pick(
-      others.filter((rule) => rule.chain === chain),
-      (rule) => {
-        const words = wordsOf(rule.text);
-        return (
-          jumpTarget(words) !== undefined || expected.has(key(chain, words)) || isMarkRule(rule, dump, marks)
-        );
-      },
-    ),
-  );
+  const places = new Map<string, number>();
+  const hooks = dump.rules.flatMap((rule): readonly OwnRule[] => {
+    const place = (places.get(rule.chain) ?? 0) + 1;
+    places.set(rule.chain, place);
+    if (isOwnChain(rule.chain)) return [];
+    const words = wordsOf(rule.text);
+    const ours = jumpTarget(words) !== undefined || hasOwnComment(words) || isMarkRule(rule, dump, marks);
+    return ours ? [{ ...rule, place }] : [];
+  });
+  const rules = dump.rules.filter(({ chain }) => isOwnChain(chain));
   return { table: dump.table, chains: dump.chains.filter(isOwnChain), rules, hooks };
 }
 
@@ -60,28 +51,8 @@ export function marksOf(dump: DumpTable): readonly number[] {
   return [...new Set(texts.map(Number))];
 }
 
-function key(chain: string, words: readonly string[]): string {
-  return `${chain} ${canonical(words)}`;
-}
-
-/** Ours by themselves, and the interfaces next to them. */
-function pick(rules: readonly DumpRule[], isOurs: (rule: DumpRule) => boolean): readonly OwnRule[] {
-  const ours = rules.map(isOurs);
-  const spread = (at: number, from: number) => {
-    if (ours[from] && !ours[at] && isInterfaceRule(rules[at])) ours[at] = true;
-  };
-  for (let at = 1; at < rules.length; at += 1) spread(at, at - 1);
-  for (let at = rules.length - 2; at >= 0; at -= 1) spread(at, at + 1);
-  return rules.flatMap((rule, at) => {
-    if (!ours[at]) return [];
-    const ambiguous = rules.some(({ text }, other) => other < at && !ours[other] && text === rule.text);
-    return [{ ...rule, place: at + 1, ambiguous }];
-  });
-}
-
-/** `-c` and `-k` of the same run: `-i eth1 -j RETURN`. */
-function isInterfaceRule(rule: DumpRule | undefined): boolean {
-  return rule !== undefined && /^-[io] \S+ -j RETURN$/.test(rule.text);
+function hasOwnComment(words: readonly string[]): boolean {
+  return words[words.indexOf('--comment') + 1] === OWN_COMMENT && words.includes('--comment');
 }
 
 /** The rules that 1.30 puts for TPROXY into chains of the kernel. */

@@ -24,7 +24,7 @@ export function printResult({ outcome, steps }: Result, { interception, task, wa
       warnings,
     });
   }
-  return `${steps.map(printStep).join('')}${WORDS[outcome]}\n`;
+  return `${steps.map(printStep).join('')}${task.dryRun ? '' : `${WORDS[outcome]}\n`}`;
 }
 
 /** What the kernel would get where nothing of ours is there. */

@@ -37,6 +37,10 @@ export const OWN_CHAINS: readonly string[] = [
   'ISTIO_GUARD',
 ];
 
+/** Marks rules in chains of the kernel that nothing else would tell from somebody else's. */
+export const OWN_COMMENT = 'pilot-agent';
+export const COMMENT = `-m comment --comment ${OWN_COMMENT}`;
+
 export function isBuiltIn(chain: string): boolean {
   return BUILT_IN.includes(chain);
 }

@@ -1,7 +1,7 @@
 import { type FamilyFacts, factsOf, ofFamily, proxyOwners } from './family.ts';
 import { LOOPED_MARK } from './marks.ts';
 import type { Family, Interception } from './options.ts';
-import { createRuleList, type Rule, type RuleList } from './rule.ts';
+import { COMMENT, createRuleList, type Rule, type RuleList } from './rule.ts';
 
 /** Where the agent answers DNS. */
 const DNS_PORT = 15053;
@@ -51,15 +51,25 @@ export function rules1_30(options: Interception, family: Family): readonly Rule[
   addOwnerGroups(scene);
   addDns(scene);
   addDestinations(scene);
-  if (options.mode === 'TPROXY') addMarks(scene);
+  if (options.mode === 'TPROXY' && options.inboundPorts.length > 0) addMarks(scene);
   return list.rules;
 }
 
 function addInterfaces({ list, options }: Scene): void {
   for (const name of options.excludedInterfaces) {
     for (const table of options.mode === 'TPROXY' ? (['nat', 'mangle'] as const) : (['nat'] as const)) {
-      list.append(table, 'PREROUTING', `-i ${name} -j RETURN`, `what comes in by ${name} is left alone (-c)`);
-      list.append(table, 'OUTPUT', `-o ${name} -j RETURN`, `what leaves by ${name} is left alone (-c)`);
+      list.append(
+        table,
+        'PREROUTING',
+        `-i ${name} ${COMMENT} -j RETURN`,
+        `what comes in by ${name} is left alone (-c)`,
+      );
+      list.append(
+        table,
+        'OUTPUT',
+        `-o ${name} ${COMMENT} -j RETURN`,
+        `what leaves by ${name} is left alone (-c)`,
+      );
     }
   }
   for (const name of options.kubeVirtInterfaces) {
@@ -67,7 +77,7 @@ function addInterfaces({ list, options }: Scene): void {
       'nat',
       'PREROUTING',
       1,
-      `-i ${name} -j RETURN`,
+      `-i ${name} ${COMMENT} -j RETURN`,
       `from the virtual machine on ${name}, to what is not taken`,
     );
   }
@@ -129,6 +139,11 @@ function addProxy({ list, options, facts }: Scene): void {
     }
   }
   output(`-o lo -s ${facts.passthrough} -j RETURN`, 'Envoy hands a request to its own application');
+  if (options.mode === 'TPROXY' && options.inboundPorts.length > 0) {
+    // Not in the original, where such a connection comes back to Envoy again and again.
+    const why = "Envoy hands a request to its own application from the client's address";
+    output(`-o lo -p tcp -m mark --mark ${options.mark} -j RETURN`, why);
+  }
   const takesLoopback =
     options.outboundCidrs !== '*' && options.outboundCidrs.some(({ text }) => isLoopback(text));
   const dns = options.dns !== undefined;

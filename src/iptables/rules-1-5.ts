@@ -1,6 +1,6 @@
 import { factsOf, ofFamily, proxyOwners } from './family.ts';
 import type { Family, Interception } from './options.ts';
-import { createRuleList, type Rule, type RuleList } from './rule.ts';
+import { COMMENT, createRuleList, type Rule, type RuleList } from './rule.ts';
 
 /**
  * The rules of Istio 1.5.1 for one family, in its order. IPv6 gets what IPv4 gets: the original knows neither TPROXY nor
@@ -103,7 +103,7 @@ function addOutbound(list: RuleList, options: Interception, family: Family): voi
       'nat',
       'PREROUTING',
       1,
-      `-i ${name} -j RETURN`,
+      `-i ${name} ${COMMENT} -j RETURN`,
       `from the virtual machine on ${name}, to what is not taken`,
     );
   }

@@ -1,4 +1,4 @@
-import { FAMILIES, type Family, type Interception } from './options.ts';
+import type { Family, Interception } from './options.ts';
 import { byTable, type TableRules } from './rule.ts';
 import { rules1_5 } from './rules-1-5.ts';
 import { rules1_30 } from './rules-1-30.ts';
@@ -11,9 +11,4 @@ export function rulesFor(options: Interception): FamilyRules {
   const make = options.generation === '1.5' ? rules1_5 : rules1_30;
   const of = (family: Family) => (options.families.includes(family) ? byTable(make(options, family)) : []);
   return { ipv4: of('ipv4'), ipv6: of('ipv6') };
-}
-
-/** The rules of both families, as if IPv6 were on: what may have been added with these options. */
-export function rulesOfAllFamilies(options: Interception): FamilyRules {
-  return rulesFor({ ...options, families: FAMILIES });
 }

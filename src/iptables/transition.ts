@@ -27,15 +27,8 @@ export function formerTable({ table, chains, rules, hooks }: OwnTable): WantedTa
 }
 
 /** What is ours in each table that there is. */
-export function ownTables(dump: readonly DumpTable[], rules: readonly TableRules[]): readonly OwnTable[] {
-  return dump
-    .map((each) =>
-      findOwn(
-        each,
-        rules.find(({ table }) => table === each.table),
-      ),
-    )
-    .filter((own) => !isEmpty(own));
+export function ownTables(dump: readonly DumpTable[]): readonly OwnTable[] {
+  return dump.map(findOwn).filter((own) => !isEmpty(own));
 }
 
 /**
@@ -109,7 +102,6 @@ const GUARD_IN_PLACE: OwnTable = {
     chain,
     text: `-p ${protocol} -j ISTIO_GUARD`,
     place: 1,
-    ambiguous: false,
   })),
 };
 
@@ -122,21 +114,11 @@ function replacement(table: string, from: OwnTable | undefined, to: WantedTable 
   return {
     table,
     lines: [
-      ...(from === undefined ? [] : removal(from)),
+      ...(from?.hooks ?? []).map(({ chain, text }) => `-D ${chain} ${text}`),
       ...old.map((chain) => `-F ${chain}`),
       ...old.filter((chain) => !next.includes(chain)).map((chain) => `-X ${chain}`),
       ...next.filter((chain) => !old.includes(chain)).map((chain) => `-N ${chain}`),
       ...(to?.lines ?? []),
     ],
   };
-}
-
-/** By its text where that is unmistakable, else by its place; places from the end, so that they stay true. */
-function removal({ hooks }: OwnTable): readonly string[] {
-  const byPlace = hooks.filter(({ ambiguous }) => ambiguous).toSorted((a, b) => b.place - a.place);
-  const byText = hooks.filter(({ ambiguous }) => !ambiguous);
-  return [
-    ...byPlace.map(({ chain, place }) => `-D ${chain} ${place}`),
-    ...byText.map(({ chain, text }) => `-D ${chain} ${text}`),
-  ];
 }
