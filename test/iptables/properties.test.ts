@@ -85,4 +85,27 @@ describe('whatever the options and whoever else has rules', () => {
       }),
     );
   });
+
+  it('at no moment of a replacement is a part old and a part new without the guard before it', () => {
+    fc.assert(
+      fc.property(commandLine, commandLine, foreign, (first, second, others) => {
+        const [model, next] = [machine(others), rulesOf(second)];
+        apply(model, rulesOf(first));
+        const sections = transition(own(model), next.map(wantedTable));
+        const after = machine(others);
+        apply(after, next);
+        const whole = [save(model), save(after)];
+        for (const section of sections) {
+          restore(model, printRestore([section]));
+          const guarded = ['INPUT', 'FORWARD', 'OUTPUT'].every((chain) => {
+            const rules = model.get('filter')?.get(chain) ?? [];
+            const ahead = rules.slice(0, 2).sort();
+            return ahead.join() === '-p tcp -j ISTIO_GUARD,-p udp -j ISTIO_GUARD';
+          });
+          expect(guarded || whole.includes(save(model)), save(model)).toBe(true);
+        }
+        expect(save(model)).toBe(whole[1]);
+      }),
+    );
+  });
 });

@@ -164,7 +164,7 @@ export async function networkState(place: Place): Promise<string> {
   const text = (await Promise.all([...saves, ...asked])).join('\n');
   return text
     .split('\n')
-    .filter((line) => !/^#|fe80/.test(line)) // link-local addresses come when they like
+    .filter((line) => !/^#|fe80|ff00::/.test(line)) // those come when they like
     .map((line) => line.replace(/ \[\d+:\d+\]$/, ''))
     .join('\n');
 }
