@@ -9,6 +9,7 @@ import { requestHelp } from '../src/health/request-args.ts';
 import { restartHelp } from '../src/health/restart.ts';
 import { statusHelp } from '../src/health/status-args.ts';
 import { waitHelp } from '../src/health/wait-args.ts';
+import { iptablesHelp } from '../src/iptables/help.ts';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const read = (path: string) => readFile(join(root, path), 'utf8');
@@ -63,7 +64,7 @@ it('the map in docs/architecture.md has each file of src/agent, and no other', a
 describe('commands', () => {
   const commands = pages.flatMap(({ path, text }) => commandsOf(text).map((line) => ({ path, line })));
   const calls = commands.flatMap(({ path, line }) =>
-    [...line.matchAll(/\bpilot-agent(?:\.cjs)? ([a-z]+)\b([^|;&]*)/g)].map(
+    [...line.matchAll(/\bpilot-agent(?:\.cjs)? ([a-z]+(?:-[a-z]+)*)([^|;&]*)/g)].map(
       ([call, command = '', rest = '']) => ({
         path,
         call,
@@ -125,6 +126,7 @@ function flagsOf(command: string): readonly string[] {
     restart: restartHelp,
     status: statusHelp,
     wait: waitHelp,
+    'istio-iptables': iptablesHelp,
   };
   return [...(helps[command] ?? '').matchAll(/--([A-Za-z][\w-]*)/g)].map(([, flag = '']) => flag);
 }
