@@ -38,8 +38,9 @@ export async function bench(root: string, [rounds = String(ROUNDS)]: readonly st
       const options = parseOptions(argv, { env: {}, addresses: ['10.77.3.1'], file: () => '' });
       if (options.kind === 'help') return;
       const lines = rulesFor(options.interception).ipv4.flatMap((rules) =>
-        creation(rules).lines.map((line) => ['-t', rules.table, ...line.split(' ')]),
+        creation(rules).lines.map((line) => `iptables -t ${rules.table} ${line}`),
       );
+      const script = lines.join('\n');
       const clean = { ...options, task: { ...options.task, kind: 'clean-up' } } as const;
       const timed = async (action: () => Promise<unknown>) => {
         const begun = performance.now();
@@ -51,10 +52,7 @@ export async function bench(root: string, [rounds = String(ROUNDS)]: readonly st
       const command = [process.execPath, join(root, 'dist/pilot-agent.cjs'), 'istio-iptables', ...argv];
       const baseline = {
         name: `${lines.length} processes of iptables`,
-        run: () =>
-          timed(async () => {
-            for (const args of lines) await inside('iptables', args);
-          }),
+        run: () => timed(() => inside('sh', ['-e', '-c', script])),
       };
       const ways = [
         {

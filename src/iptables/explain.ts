@@ -51,19 +51,28 @@ function outboundSummary(options: Interception): readonly string[] {
   const addresses =
     outboundCidrs === '*' ? 'every address' : outboundCidrs.map(({ text }) => text).join(', ');
   const taken = [addresses, ...outboundPorts.map((port) => `port ${port}`)].filter((each) => each !== '');
-  if (taken.length === 0) return ['Outbound  nothing is taken: -i is empty.'];
   const left = [
     'loopback',
     'the pod itself',
     ...outboundExcludedCidrs.map(({ text }) => text),
     ...outboundExcludedPorts.map((port) => `port ${port}`),
+    ...options.excludedInterfaces.map((name) => `what leaves by ${name}`),
+    ...groupsLeft(options),
   ];
-  const lines = [
-    `Outbound  TCP to ${taken.join(', ')} goes to Envoy's port ${outboundPort}, except ${left.join(', ')}.`,
-  ];
+  const lines =
+    taken.length === 0
+      ? ['Outbound  nothing is taken: -i is empty.']
+      : [
+          `Outbound  TCP to ${taken.join(', ')} goes to Envoy's port ${outboundPort}, except ${left.join(', ')}.`,
+        ];
   if (options.dns !== undefined)
     lines.push(`          DNS to ${dnsServers(options)} goes to the agent's port 15053.`);
   return lines;
+}
+
+function groupsLeft({ ownerGroups, ownerGroupsExcluded }: Interception): readonly string[] {
+  if (ownerGroups === '*') return ownerGroupsExcluded.map((group) => `group ${group}`);
+  return ownerGroups.length === 0 ? [] : [`every group but ${ownerGroups.join(', ')}`];
 }
 
 function dnsServers({ dns = [], families }: Interception): string {
