@@ -14,6 +14,10 @@ export function flagsTable(): string {
     fallback === '' ? '' : `\`${fallback}\``,
     `${text}${modern ? ' (1.30)' : ''}`,
   ]);
-  const rows = [...flags, ...variables].map((cells) => `| ${cells.join(' | ')} |`);
-  return ['| flag | environment | default | what |', '| --- | --- | --- | --- |', ...rows].join('\n');
+  const rows = [['flag', 'environment', 'default', 'what'], ...flags, ...variables];
+  const widths = [0, 1, 2, 3].map((column) => Math.max(...rows.map((row) => row[column]?.length ?? 0)));
+  const line = (cells: readonly string[], fill = ' ') =>
+    `| ${widths.map((width, column) => (cells[column] ?? '').padEnd(width, fill)).join(' | ')} |`;
+  const [head = [], ...rest] = rows;
+  return [line(head), line([], '-'), ...rest.map((row) => line(row))].join('\n');
 }
