@@ -1,4 +1,5 @@
-import { execa } from 'execa';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { EnvironmentError } from '../platform/errors.ts';
 
 /**
@@ -8,11 +9,13 @@ import { EnvironmentError } from '../platform/errors.ts';
  */
 export async function runInNamespace(path: string): Promise<number> {
   const again = [process.execPath, ...process.argv.slice(1), '--network-namespace='];
-  const { exitCode, code } = await execa('nsenter', [`--net=${path}`, '--', ...again], {
-    stdio: 'inherit',
-    reject: false,
-  });
-  if (code === 'ENOENT')
-    throw new EnvironmentError('--network-namespace needs the program nsenter: install util-linux');
-  return exitCode ?? 1;
+  const child = spawn('nsenter', [`--net=${path}`, '--', ...again], { stdio: 'inherit' });
+  try {
+    const [code] = await once(child, 'exit');
+    return typeof code === 'number' ? code : 1;
+  } catch (thrown) {
+    throw new EnvironmentError('--network-namespace needs the program nsenter: install util-linux', {
+      cause: thrown,
+    });
+  }
 }

@@ -277,6 +277,39 @@ describe.runIf(able)('--run-validation', () => {
   });
 });
 
+describe.runIf(able).each(['ipv4', 'ipv6'] as const)('--redirect-dns by %s', (family) => {
+  it("sends the application's questions to the agent, and lets the agent's own out", async () => {
+    const { pod: place, client } = await pod('nft');
+    await run(place, [...SEED, '--redirect-dns', '--capture-all-dns', '--dual-stack']);
+    await answer(client, client[family], 53, 'the world');
+    await answer(place, family === 'ipv4' ? '127.0.0.1' : '::1', 15053, 'the agent');
+    expect(await ask(place, 1000, client[family])).toBe('the agent');
+    expect(await ask(place, 1337, client[family])).toBe('the world');
+  });
+});
+
+/** Answers every packet of UDP with a word. */
+async function answer(place: Place, address: string, port: number, word: string): Promise<void> {
+  const script = `
+    const socket = require('node:dgram').createSocket('${address.includes(':') ? 'udp6' : 'udp4'}');
+    socket.on('message', (_, { port, address }) => socket.send('${word}', port, address));
+    socket.bind(${port}, '${address}', () => process.stdout.write('ready'));`;
+  const [file, ...args] = place.enter(...(port === 53 ? [] : as(1337)), process.execPath, '-e', script);
+  const server = spawn(file, args, { stdio: ['ignore', 'pipe', 'inherit'] });
+  endLater(server);
+  await once(server.stdout, 'data');
+}
+
+/** Who answers a question of a user to port 53 of an address. */
+function ask(place: Place, uid: number, address: string): Promise<string> {
+  const script = `
+    const socket = require('node:dgram').createSocket('${address.includes(':') ? 'udp6' : 'udp4'}');
+    socket.on('message', (text) => { process.stdout.write(text); socket.close(); });
+    socket.connect(53, '${address}', () => socket.send('?'));
+    setTimeout(() => process.exit(1), 5000).unref();`;
+  return place.run(...as(uid, process.execPath, '-e', script));
+}
+
 it.runIf(able)('--network-namespace works in another network', async () => {
   const { pod: place, client } = await pod('nft');
   expect(await run(client, [...SEED, '--network-namespace', `/run/netns/${place.name}`])).toMatchObject({
