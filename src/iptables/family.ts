@@ -5,13 +5,12 @@ export interface FamilyFacts {
   readonly loopback: string;
   /** The address that Envoy calls its own application from, so that these connections are told from all others. */
   readonly passthrough: string;
-  readonly bits: 32 | 128;
 }
 
 export function factsOf(family: Family, loopback = '127.0.0.1/32'): FamilyFacts {
   return family === 'ipv4'
-    ? { loopback, passthrough: '127.0.0.6/32', bits: 32 }
-    : { loopback: '::1/128', passthrough: '::6/128', bits: 128 };
+    ? { loopback, passthrough: '127.0.0.6/32' }
+    : { loopback: '::1/128', passthrough: '::6/128' };
 }
 
 /** The addresses of one family; `*` is `*` in both. */
