@@ -39,13 +39,13 @@ export async function changeRules(
   capable: boolean,
   run: Run = createRun(options.task.lockWait + DEADLINE_MS),
 ): Promise<Result> {
-  if (!capable && !options.task.dryRun)
-    throw new EnvironmentError(`cannot change the rules of this network.\n${NET_ADMIN}`);
   const { interception, task } = options;
+  if (!capable && !task.dryRun) {
+    throw new EnvironmentError(`cannot change the rules of this network.\n${NET_ADMIN}`);
+  }
   const cleanUp = task.kind === 'clean-up';
   const wanted = cleanUp ? NO_RULES : rulesFor(interception);
-  const [ipv4, ipv6] = await Promise.all(FAMILIES.map((family) => look(run, family, options)));
-  const found = [ipv4, ipv6].flatMap((each) => each ?? []);
+  const found = await Promise.all(FAMILIES.map((family) => look(run, family, options)));
   const changes = found.flatMap((tables) => changesOf(tables, wanted, task.force));
   const entries = await planIp(run, options, found, cleanUp);
   const journal = createJournal(run, options);
@@ -67,7 +67,9 @@ interface Change {
 
 async function look(run: Run, family: Family, { interception, task }: Options): Promise<FamilyTables> {
   const tables = await inspectFamily(run, family, task.backend);
-  if (tables.chosen === undefined && task.kind !== 'clean-up' && interception.families.includes(family)) {
+  // Where IPv6 is off there may be no tables of it at all.
+  const needed = family === 'ipv4' || (task.kind === 'apply' && interception.families.includes(family));
+  if (tables.chosen === undefined && needed) {
     const what = task.backend === undefined ? '' : ` of --force-iptables-binary ${task.backend}`;
     throw new EnvironmentError(`no iptables${what} that works: ${tables.problem || 'it is not installed'}`);
   }
@@ -157,8 +159,9 @@ function createJournal(run: Run, options: Options): Journal {
     },
     undo: async (error) => {
       const failures: string[] = [];
-      for (const step of undoing)
+      for (const step of undoing) {
         await step().catch((thrown: unknown) => failures.push(toError(thrown).message));
+      }
       const then =
         failures.length === 0
           ? 'Nothing is changed: what was there before is there.'

@@ -60,8 +60,8 @@ function isMarkRule({ chain, text }: DumpRule, { table }: DumpTable, marks: read
   if (table !== 'mangle') return false;
   const shape = canonical(wordsOf(text));
   const looped = /^! -d \S+ (?=.*--[ug]id-owner \d+ )--\S+ \w+ --\S+ \w+ -j MARK -o lo -p tcp$/;
-  if (chain === 'OUTPUT' && looped.test(shape) && shape.includes(`--set-xmark ${hexOf(LOOPED_MARK)} `))
-    return true;
+  const isLooped = looped.test(shape) && shape.includes(`--set-xmark ${hexOf(LOOPED_MARK)} `);
+  if (chain === 'OUTPUT' && isLooped) return true;
   return marks.some((mark) => {
     const hex = hexOf(mark);
     return [
