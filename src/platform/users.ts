@@ -1,4 +1,4 @@
-import { constants, fchownSync, fstatSync, type Stats } from 'node:fs';
+import { constants, fchownSync, fstatSync, readFileSync, type Stats } from 'node:fs';
 import { access, lstat, readlink } from 'node:fs/promises';
 import { dirname, isAbsolute, join, resolve } from 'node:path';
 import { EnvironmentError, errorCode, toError } from './errors.ts';
@@ -33,6 +33,17 @@ export function becomeUser({ uid, gid }: User, env: NodeJS.ProcessEnv): void {
     );
   }
   env['HOME'] = '/';
+}
+
+/** Whether this process has CAP_NET_ADMIN (capabilities(7), 12), as far as /proc tells. */
+export function hasNetAdmin(): boolean {
+  try {
+    const [, effective = '0'] =
+      /^CapEff:\s*([0-9a-f]+)$/m.exec(readFileSync('/proc/self/status', 'latin1')) ?? [];
+    return (BigInt(`0x${effective}`) & (1n << 12n)) !== 0n;
+  } catch {
+    return false;
+  }
 }
 
 /**

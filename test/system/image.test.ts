@@ -172,4 +172,29 @@ describe.runIf(isRoot && hasTool('buildah') && hasTool('debootstrap'))('the imag
     process.kill(tini, 'SIGTERM');
     expect((await running).exitCode, output()).toBe(0);
   });
+
+  it('serves both containers of an injected pod: rules by istio-iptables, then the sidecar that they lead to', async () => {
+    await cp('examples/productpage', join(built().rootfs, 'etc/istio/local'), { recursive: true });
+    for (const line of ['addr add 10.1.2.3/32 dev lo', 'link set lo up', 'route add default dev lo']) {
+      const [file, ...args] = network.enter('ip', ...line.split(' '));
+      await execa(file, args);
+    }
+    const initContainer = { user: '0:0', capabilities: ['net_admin', 'net_raw'] };
+    const rules = 'istio-iptables -p 15001 -z 15006 -u 1337 -m REDIRECT -i * -b * -d 15090,15020'.split(' ');
+    const init = await runConfined(initContainer, ...rules, '-x', '').running;
+    expect(init.exitCode, init.all).toBe(0);
+
+    // Nobody has that address: an answer can only be Envoy's, to which the rules have led the call.
+    const call = () => get('http://192.0.2.1:9080/details/0');
+    expect((await call()).status).toBe(0);
+    const { running, init: sidecar, output } = run('proxy', 'sidecar', '--localConfig', '/etc/istio/local');
+    await until(`Envoy answers; it said:\n${output()}`, async () => (await call()).status >= 400);
+    process.kill(sidecar() ?? 0, 'SIGTERM');
+    expect((await running).exitCode).toBe(0);
+
+    const cleaned = await runConfined(initContainer, 'istio-clean-iptables').running;
+    expect(cleaned.exitCode, cleaned.all).toBe(0);
+    const [file, ...args] = network.enter('iptables', '-t', 'nat', '-S');
+    expect((await execa(file, args)).stdout).not.toContain('ISTIO');
+  });
 });

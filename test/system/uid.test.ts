@@ -78,6 +78,16 @@ describe.runIf(isRoot)('started as root, the agent', () => {
     await expectLeavesNothing(agent);
   });
 
+  it('stays root, with the group of user 1337, where TPROXY needs NET_ADMIN', async () => {
+    const { agent, answer } = await sidecar({ env: { ISTIO_META_INTERCEPTION_MODE: 'TPROXY' } });
+    for (const pid of [agent.pid, ...agent.envoys()]) {
+      expect(credentialsOf(pid)).toMatchObject({ users: [0], groups: [1337] });
+    }
+    expect((await answer()).body).toBe('hello');
+    expect(agent.output()).toContain('TPROXY needs NET_ADMIN');
+    await expectLeavesNothing(agent);
+  });
+
   it('works in a folder that only root can read', async () => {
     const { folder, ...installed } = await installation(0o700);
     const application = await startApplication();

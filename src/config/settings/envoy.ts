@@ -113,11 +113,14 @@ export const ENVOY = {
     field: 'runtimeValues',
   },
   interceptionMode: {
-    doc: 'How traffic is redirected to the proxy (`REDIRECT`, `TPROXY`, `NONE`), for the node metadata.',
+    doc:
+      'How traffic is redirected to the proxy (`REDIRECT`, `TPROXY`, `NONE`), for the node metadata. With `TPROXY` an agent that is root ' +
+      'with the capability NET_ADMIN stays root, which Envoy then needs.',
     group,
     format: 'optional-text',
     default: null,
     nullable: true,
+    variable: 'ISTIO_META_INTERCEPTION_MODE',
     field: 'interceptionMode',
   },
   fileFlushInterval: {
