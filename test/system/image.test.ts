@@ -175,7 +175,11 @@ describe.runIf(isRoot && hasTool('buildah') && hasTool('debootstrap'))('the imag
 
   it('serves both containers of an injected pod: rules by istio-iptables, then the sidecar that they lead to', async () => {
     await cp('examples/productpage', join(built().rootfs, 'etc/istio/local'), { recursive: true });
-    for (const line of ['addr add 10.1.2.3/32 dev lo', 'link set lo up', 'route add default dev lo']) {
+    const pod = [
+      ...['link add eth0 type veth peer name far', 'addr add 10.1.2.3/24 dev eth0', 'link set lo up'],
+      ...['link set far up', 'link set eth0 up', 'route add default via 10.1.2.1'],
+    ];
+    for (const line of pod) {
       const [file, ...args] = network.enter('ip', ...line.split(' '));
       await execa(file, args);
     }
