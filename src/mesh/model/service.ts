@@ -49,6 +49,8 @@ export interface Endpoint {
   readonly ports: Readonly<Record<string, number>>;
   readonly namespace: string;
   readonly labels: Readonly<Record<string, string>>;
+  /** `namespace/name` of the Pod or WorkloadEntry that it is; empty when only the address is known. */
+  readonly workload: string;
   /** Empty when it is not known. */
   readonly serviceAccount: string;
   /** `region/zone/subzone`; empty when it is not known. */
