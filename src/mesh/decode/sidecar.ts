@@ -1,4 +1,9 @@
-import type { EgressListener, EgressProxy, OutboundTrafficPolicy, SidecarSpec } from '../model/sidecar.ts';
+import {
+  ALL_EGRESS,
+  type EgressProxy,
+  type OutboundTrafficPolicy,
+  type SidecarSpec,
+} from '../model/sidecar.ts';
 import { type Metadata, readPort } from './common.ts';
 import {
   child,
@@ -20,15 +25,6 @@ import { isLabel, wildcardProblem } from './names.ts';
 import { readEgress, readIngress } from './sidecar-listeners.ts';
 
 const KNOWN = new Set(['workloadSelector', 'ingress', 'egress', 'outboundTrafficPolicy']);
-
-/** What a workload sees for which there is no `egress`: whatever is exported to it. */
-export const ALL_EGRESS: EgressListener = {
-  kind: 'catch-all',
-  bind: undefined,
-  captureMode: 'DEFAULT',
-  hosts: [{ text: '*/*', namespace: '*', dnsName: '*', origin: undefined }],
-  origin: undefined,
-};
 
 /**
  * Istio's `Sidecar`, checked by the rules of injection-iptables-sidecar.md D.2, those of 1.30 where the versions differ.

@@ -87,3 +87,12 @@ export interface EgressProxy {
   /** Empty: none. */
   readonly subset: string;
 }
+
+/** What a workload sees for which there is no `egress`: whatever is exported to it. */
+export const ALL_EGRESS: EgressListener = {
+  kind: 'catch-all',
+  bind: undefined,
+  captureMode: 'DEFAULT',
+  hosts: [{ text: '*/*', namespace: '*', dnsName: '*', origin: undefined }],
+  origin: undefined,
+};
