@@ -34,6 +34,8 @@ async function run(name: string | undefined, args: readonly string[]): Promise<n
     case 'istio-iptables':
     case 'istio-clean-iptables':
       return (await import('./istio-iptables.ts')).istioIptables(name, args);
+    case 'validate':
+      return (await import('./validate.ts')).validate(args);
     case 'version':
       return (await import('./version.ts')).version(args);
     case undefined:

@@ -10,6 +10,7 @@ import { restartHelp } from '../src/health/restart.ts';
 import { statusHelp } from '../src/health/status-args.ts';
 import { waitHelp } from '../src/health/wait-args.ts';
 import { iptablesHelp } from '../src/iptables/help.ts';
+import { validateHelp } from '../src/mesh/validate/validate-args.ts';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const read = (path: string) => readFile(join(root, path), 'utf8');
@@ -125,6 +126,7 @@ function flagsOf(command: string): readonly string[] {
     request: requestHelp,
     restart: restartHelp,
     status: statusHelp,
+    validate: validateHelp,
     wait: waitHelp,
     'istio-iptables': iptablesHelp,
   };

@@ -24,7 +24,7 @@ export function hostnameProblem(text: string): string | undefined {
 export function wildcardProblem(text: string): string | undefined {
   if (text.length > MAX_NAME) return hostnameProblem(text);
   if (text === '*') return undefined;
-  return hostnameProblem(text.replace(/^\*-?(?=[^-.])/, '').replace(/^\*(?=\.)/, 'any'));
+  return hostnameProblem(text.startsWith('*.') ? `any${text.slice(1)}` : text.replace(/^\*-?/, ''));
 }
 
 /** An IP address in its one spelling, or undefined. */

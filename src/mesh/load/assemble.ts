@@ -36,11 +36,15 @@ export function assemble(resources: readonly Resource[], settings: AssemblySetti
     if (each.kind === 'Service') return [kubernetesService(each.service, sets, workloads, settings)];
     return each.kind === 'ServiceEntry' ? entryServices(each.entry, workloads, settings) : [];
   });
+  const sidecars = once
+    .flatMap((each) => (each.kind === 'Sidecar' ? each.sidecar : []))
+    .sort(compareSidecars);
+  warnOfSecondDefaults(sidecars, findings);
   return {
     model: {
       services: distinctHosts(services.sort(compareServices), findings),
       workloads: records.map(({ workload }) => workload).sort(byName),
-      sidecars: once.flatMap((each) => (each.kind === 'Sidecar' ? each.sidecar : [])).sort(compareSidecars),
+      sidecars,
     },
     findings,
   };
@@ -128,6 +132,29 @@ function distinctHosts(services: readonly Service[], findings: Finding[]): reado
     });
     return false;
   });
+}
+
+/** A namespace has one Sidecar without a selector; a second one has no effect. */
+function warnOfSecondDefaults(sidecars: readonly SidecarSpec[], findings: Finding[]): void {
+  const defaults = new Map<string, SidecarSpec>();
+  for (const sidecar of sidecars) {
+    const { namespace, name, origin, selector } = sidecar;
+    if (selector !== undefined) continue;
+    const first = defaults.get(namespace);
+    if (first === undefined) {
+      defaults.set(namespace, sidecar);
+      continue;
+    }
+    findings.push({
+      severity: 'warning',
+      origin,
+      resource: `Sidecar ${namespace}/${name}`,
+      field: '',
+      message:
+        `has no effect: ${first.name} (${describeOrigin(first.origin)}) has no workloadSelector either, and comes first; ` +
+        'give one of them a workloadSelector, or remove it',
+    });
+  }
 }
 
 /** Lists of endpoints by the Service that they are of. Where there are slices, `Endpoints` are their copy. */

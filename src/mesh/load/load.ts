@@ -12,6 +12,8 @@ export interface LoadedMesh {
   readonly findings: readonly Finding[];
   /** Whether one of the findings is an error: then what was in force before should stay. */
   readonly broken: boolean;
+  /** How many resources were read. */
+  readonly resources: number;
 }
 
 export interface MeshLoader {
@@ -30,6 +32,7 @@ export function createMeshLoader(): MeshLoader {
         model: assembled.model,
         findings: all,
         broken: all.some(({ severity }) => severity === 'error'),
+        resources: resources.length,
       };
     },
   };
