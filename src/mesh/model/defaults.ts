@@ -1,3 +1,4 @@
+import { millis } from '../../platform/duration.ts';
 import type { MeshSettings } from './settings.ts';
 
 /** What is in force where the mesh config says nothing (Istio's own defaults). */
@@ -8,8 +9,8 @@ export const DEFAULT_SETTINGS: MeshSettings = {
   defaultServiceExportTo: ['*'],
   accessLog: { kind: 'off' },
   tracing: { kind: 'off' },
-  connectTimeoutMs: 10_000,
-  protocolDetectionTimeoutMs: 100,
+  connectTimeout: millis(10_000),
+  protocolDetectionTimeout: millis(100),
   outboundPort: 15_001,
   inboundPort: 15_006,
   httpProxyPort: 0,

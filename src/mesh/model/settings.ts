@@ -1,3 +1,4 @@
+import type { Millis } from '../../platform/duration.ts';
 import type { OutboundMode } from './sidecar.ts';
 
 /** What the mesh config says for every sidecar. */
@@ -11,9 +12,9 @@ export interface MeshSettings {
   readonly defaultServiceExportTo: readonly string[];
   readonly accessLog: AccessLog;
   readonly tracing: MeshTracing;
-  readonly connectTimeoutMs: number;
+  readonly connectTimeout: Millis;
   /** How long a listener waits for the first bytes of a client before it takes the connection for TCP. */
-  readonly protocolDetectionTimeoutMs: number;
+  readonly protocolDetectionTimeout: Millis;
   /** Where redirected outbound connections arrive. */
   readonly outboundPort: number;
   /** Where redirected inbound connections arrive. */

@@ -25,7 +25,7 @@ export function renderTable({ files, resources, findings }: ValidateReport): str
       .trimEnd(),
   );
   const { errors, warnings } = count(findings);
-  const read = `${plural(files, 'file')}, ${plural(resources, 'resource')}`;
+  const read = `${plural(files, 'file')}, ${plural(resources, 'sound resource')}`;
   const found =
     findings.length === 0 ? 'nothing wrong' : `${plural(errors, 'error')}, ${plural(warnings, 'warning')}`;
   return [...lines, `${read}: ${found}`].map((line) => `${line}\n`).join('');
