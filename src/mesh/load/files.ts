@@ -1,9 +1,11 @@
 /** The files of a mesh folder. */
-import { readdir, readFile, stat } from 'node:fs/promises';
+import { readFileSync, statSync } from 'node:fs';
+import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { errorCode, toError } from '../../platform/errors.ts';
 import type { Finding } from '../model/finding.ts';
 import { compareText } from '../model/origin.ts';
+import { takeBreaths } from './breath.ts';
 
 export interface MeshFile {
   readonly path: string;
@@ -35,11 +37,16 @@ export async function readFolder(folder: string): Promise<MeshFiles> {
 
 /** Reads files; what cannot be read becomes a finding. */
 export async function readFiles(paths: readonly string[]): Promise<MeshFiles> {
-  const results = await Promise.all([...new Set(paths)].sort(compareText).map(readOne));
-  return {
-    files: results.flatMap(({ file }) => file ?? []),
-    findings: results.flatMap(({ finding }) => finding ?? []),
-  };
+  const files: MeshFile[] = [];
+  const findings: Finding[] = [];
+  const breath = takeBreaths();
+  for (const path of [...new Set(paths)].sort(compareText)) {
+    await breath();
+    const read = readOne(path);
+    if ('text' in read) files.push(read);
+    else findings.push(read);
+  }
+  return { files, findings };
 }
 
 async function collect(folder: string, depth: number, paths: string[]): Promise<void> {
@@ -54,16 +61,16 @@ async function collect(folder: string, depth: number, paths: string[]): Promise<
   if (depth < MAX_DEPTH) for (const each of folders) await collect(each, depth + 1, paths);
 }
 
-async function readOne(path: string): Promise<{ readonly file?: MeshFile; readonly finding?: Finding }> {
+/** Synchronously: thousands of small files take a tenth of the time. */
+function readOne(path: string): MeshFile | Finding {
   try {
-    const info = await stat(path);
-    if (!info.isFile()) return { finding: unreadable(path, 'is not a file') };
-    if (info.size > MAX_BYTES)
-      return { finding: unreadable(path, `has more than ${MAX_BYTES / 2 ** 20} MiB`) };
-    return { file: { path, text: await readFile(path, 'utf8') } };
+    const info = statSync(path);
+    if (!info.isFile()) return unreadable(path, 'is not a file');
+    if (info.size > MAX_BYTES) return unreadable(path, `has more than ${MAX_BYTES / 2 ** 20} MiB`);
+    return { path, text: readFileSync(path, 'utf8') };
   } catch (thrown) {
     // A dangling link says ENOENT too: somebody meant a file to be there.
-    return { finding: unreadable(path, `cannot be read: ${errorCode(thrown) ?? toError(thrown).message}`) };
+    return unreadable(path, `cannot be read: ${errorCode(thrown) ?? toError(thrown).message}`);
   }
 }
 

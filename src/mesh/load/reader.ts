@@ -4,6 +4,7 @@ import { type Decoded, decodeDocument } from '../decode/resource.ts';
 import type { Finding } from '../model/finding.ts';
 import { parseChunk } from '../read/document.ts';
 import { type Chunk, splitDocuments } from '../read/split.ts';
+import { takeBreaths } from './breath.ts';
 import type { MeshFile } from './files.ts';
 
 export interface ResourceReader {
@@ -19,8 +20,10 @@ export function createResourceReader(): ResourceReader {
       const before = remembered;
       const now = new Map<string, Decoded>();
       const all: Decoded[] = [];
+      const breath = takeBreaths();
       for (const { path, text } of files) {
         for (const chunk of splitDocuments(text)) {
+          await breath();
           const key = keyOf(path, chunk);
           const decoded = before.get(key) ?? (await decodeChunk(path, chunk));
           now.set(key, decoded);

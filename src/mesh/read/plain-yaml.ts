@@ -22,7 +22,9 @@ const BOOLEAN_OR_NULL = /^(?:true|false|null|True|False|Null|TRUE|FALSE|NULL)$/;
 const INTEGER = /^(?:0|[1-9][0-9]{0,14})$/;
 /** Whatever of the core schema is a number and begins with a digit. */
 const NUMBER = /^(?:0o[0-7]+|0x[0-9a-fA-F]+|[0-9]+\.?[0-9]*(?:[eE][-+]?[0-9]+)?)$/;
-/** Characters with which no plain scalar begins. */
+/** Arguments of a command, the one thing with a dash in front that is not rare. */
+const FLAG = /^--?[A-Za-z]/;
+/** Characters with which no plain scalar begins, or with which it may be a number. */
 const INDICATORS = new Set([...'-?:,[]{}#&*!|>\'"%@`=~.+']);
 
 /** @returns undefined when the text is not certainly in the subset */
@@ -172,7 +174,8 @@ function scalarOf(rest: string): unknown {
   }
   if (text === '[]') return [];
   if (text === '{}') return {};
-  if (INDICATORS.has(first) || text.includes(': ') || text.endsWith(':')) throw NOT_PLAIN;
+  if ((INDICATORS.has(first) && !FLAG.test(text)) || text.includes(': ') || text.endsWith(':'))
+    throw NOT_PLAIN;
   if (first >= '0' && first <= '9') {
     if (INTEGER.test(text)) return Number(text);
     if (NUMBER.test(text)) throw NOT_PLAIN;
