@@ -49,7 +49,9 @@ export function parseValidateArgs(
   let output = 'table';
   for (const token of tokens) {
     if (token.kind !== 'option') continue;
-    const { name, rawName, value } = token;
+    const { name, rawName } = token;
+    // As in the original's flags, `-f=FILE` is `-f FILE`.
+    const value = rawName === '-f' ? token.value?.replace(/^=/, '') : token.value;
     if (name !== 'filename' && name !== 'output') {
       problems.push(`unknown flag: ${rawName} (known: -f, --filename, --output)`);
     } else if (value === undefined || value === '') problems.push(`${rawName}: a value is missing`);
