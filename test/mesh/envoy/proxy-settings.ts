@@ -1,0 +1,13 @@
+import type { ProxySettings } from '../../../src/mesh/envoy/proxy-settings.ts';
+import { DEFAULT_SETTINGS } from '../../../src/mesh/model/defaults.ts';
+
+/** A captured proxy whose resources are complete in themselves. */
+export function proxySettings(change: Partial<ProxySettings> = {}): ProxySettings {
+  return {
+    ...DEFAULT_SETTINGS,
+    interception: 'REDIRECT',
+    routesIn: undefined,
+    endpointsIn: undefined,
+    ...change,
+  };
+}
