@@ -1,6 +1,6 @@
 import type { WorkloadPort } from '../model/workload.ts';
 import { DEFAULT_NAMESPACE, type Metadata, readPort } from './common.ts';
-import { child, descend, error, type Field, isGiven, items, text } from './field.ts';
+import { child, descend, error, type Field, isGiven, items, text, warning } from './field.ts';
 import { asIp } from './names.ts';
 import type { WorkloadRecord } from './records.ts';
 
@@ -19,13 +19,18 @@ export function decodePod(
   const status = child(top, 'status');
   const phase = text(child(status, 'phase'));
   const condition = items(child(status, 'conditions')).find((each) => child(each, 'type').value === 'Ready');
+  const addresses = readAddresses(status);
+  const none = !child(status, 'podIP').value && !isGiven(child(status, 'podIPs'));
+  if (none && (phase === undefined || phase === 'Running')) {
+    warning(child(status, 'podIP'), 'there is no address: it is the endpoint of nothing');
+  }
   const notReady = condition !== undefined && child(condition, 'status').value === 'False';
   return {
     workload: {
       kind: 'pod',
       name,
       namespace,
-      addresses: readAddresses(status),
+      addresses,
       labels,
       ports: items(child(spec, 'containers')).flatMap(readPorts),
       serviceAccount: text(child(spec, 'serviceAccountName')) ?? DEFAULT_ACCOUNT,

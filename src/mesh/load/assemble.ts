@@ -12,6 +12,7 @@ import { compareOrigins, compareText, describeOrigin, type Origin } from '../mod
 import { type Service, serviceKey } from '../model/service.ts';
 import type { MeshSettings } from '../model/settings.ts';
 import type { SidecarSpec } from '../model/sidecar.ts';
+import type { Workload } from '../model/workload.ts';
 import { listedEndpoints, selectedEndpoints } from './endpoints.ts';
 import { indexWorkloads, type WorkloadIndex } from './workload-index.ts';
 
@@ -20,6 +21,8 @@ export interface Assembled {
   /** Warnings only: what is said twice, what leads nowhere. */
   readonly findings: readonly Finding[];
 }
+
+type Report = (workload: Workload, problem: string) => void;
 
 /** Of the settings, those that a model depends on. */
 export type AssemblySettings = Pick<MeshSettings, 'domain' | 'defaultServiceExportTo'>;
@@ -32,10 +35,15 @@ export function assemble(resources: readonly Resource[], settings: AssemblySetti
   const records = once.flatMap((each) => ('workload' in each ? each.workload : []));
   const workloads = indexWorkloads(records);
   const sets = endpointSets(once);
+  const report: Report = ({ kind, namespace, name, origin }, message) => {
+    const resource = `${kind === 'pod' ? 'Pod' : 'WorkloadEntry'} ${namespace}/${name}`;
+    findings.push({ severity: 'warning', origin, resource, field: 'spec.address', message });
+  };
   const services = once.flatMap((each): readonly Service[] => {
-    if (each.kind === 'Service') return [kubernetesService(each.service, sets, workloads, settings)];
-    return each.kind === 'ServiceEntry' ? entryServices(each.entry, workloads, settings) : [];
+    if (each.kind === 'Service') return [kubernetesService(each.service, sets, workloads, settings, report)];
+    return each.kind === 'ServiceEntry' ? entryServices(each.entry, workloads, settings, report) : [];
   });
+  warnOfLooseEnds(once, services, sets, findings);
   const sidecars = once
     .flatMap((each) => (each.kind === 'Sidecar' ? each.sidecar : []))
     .sort(compareSidecars);
@@ -157,6 +165,42 @@ function warnOfSecondDefaults(sidecars: readonly SidecarSpec[], findings: Findin
   }
 }
 
+/** Lists of endpoints without a Service, and ports of Services that none of their listed endpoints has. */
+function warnOfLooseEnds(
+  resources: readonly Resource[],
+  services: readonly Service[],
+  sets: ReadonlyMap<string, readonly EndpointSet[]>,
+  findings: Finding[],
+): void {
+  const names = new Map<string, Service>();
+  for (const service of services) {
+    if (service.source === 'kubernetes') names.set(`${service.namespace}/${service.name}`, service);
+  }
+  for (const each of resources) {
+    if (each.kind !== 'Endpoints' && each.kind !== 'EndpointSlice') continue;
+    const { namespace, name, service, origin } = each.endpoints;
+    if (names.has(`${namespace}/${service}`)) continue;
+    const resource = `${each.kind} ${namespace}/${name}`;
+    const message = `there is no Service ${namespace}/${service}, ignored`;
+    findings.push({ severity: 'warning', origin, resource, field: '', message });
+  }
+  for (const key of sets.keys()) {
+    const service = names.get(key);
+    if (service === undefined || service.external || service.endpoints.length === 0) continue;
+    for (const port of service.ports) {
+      if (port.protocol === 'UDP' || service.endpoints.some(({ ports }) => ports[port.name] !== undefined))
+        continue;
+      findings.push({
+        severity: 'warning',
+        origin: port.origin,
+        resource: `Service ${key}`,
+        field: 'spec.ports',
+        message: `"${port.name}": none of its listed endpoints has a port of this name: nothing will answer on ${port.number}`,
+      });
+    }
+  }
+}
+
 /** Lists of endpoints by the Service that they are of. Where there are slices, `Endpoints` are their copy. */
 function endpointSets(resources: readonly Resource[]): ReadonlyMap<string, readonly EndpointSet[]> {
   const slices = new Map<string, EndpointSet[]>();
@@ -177,6 +221,7 @@ function kubernetesService(
   sets: ReadonlyMap<string, readonly EndpointSet[]>,
   workloads: WorkloadIndex,
   { domain, defaultServiceExportTo }: AssemblySettings,
+  report: Report,
 ): Service {
   const { name, namespace, addresses, ports, headless, externalName, selector, created, origin } = record;
   const listed = sets.get(`${namespace}/${name}`);
@@ -201,13 +246,14 @@ function kubernetesService(
   }
   if (selector === undefined) return service;
   const chosen = workloads.select(namespace, selector).filter(({ ready }) => ready || record.publishNotReady);
-  return { ...service, endpoints: selectedEndpoints(service, chosen) };
+  return { ...service, endpoints: selectedEndpoints(service, chosen, report) };
 }
 
 function entryServices(
   entry: ServiceEntry,
   workloads: WorkloadIndex,
   { defaultServiceExportTo }: AssemblySettings,
+  report: Report,
 ): readonly Service[] {
   const { hosts, name, namespace, addresses, ports, resolution, external, created, origin } = entry;
   const chosen: readonly WorkloadRecord[] =
@@ -230,7 +276,8 @@ function entryServices(
       created,
       origin,
     };
-    if (entry.selector !== undefined) return { ...service, endpoints: selectedEndpoints(service, chosen) };
+    if (entry.selector !== undefined)
+      return { ...service, endpoints: selectedEndpoints(service, chosen, report) };
     const itself = resolution === 'dns' && entry.endpoints.length === 0;
     return itself ? { ...service, endpoints: [dnsEndpoint(service, hostname)] } : service;
   });

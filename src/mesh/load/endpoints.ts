@@ -34,7 +34,7 @@ export function listedEndpoints(
         ports,
         namespace,
         labels: workload?.labels ?? NO_LABELS,
-        workload: workload === undefined ? pod : `${workload.namespace}/${workload.name}`,
+        workload: workload === undefined ? '' : `${workload.namespace}/${workload.name}`,
         serviceAccount: workload?.serviceAccount ?? '',
         locality: locality === '' ? (workload?.locality ?? '') : locality,
         weight: workload?.weight ?? 1,
@@ -47,16 +47,27 @@ export function listedEndpoints(
 
 const NO_LABELS: Endpoint['labels'] = {};
 
-/** The workloads that the service's selector has found, at their first address. */
+/**
+ * The workloads that the service's selector has found, at their first address.
+ * @param report told of those whose address is of a kind that the service cannot have
+ */
 export function selectedEndpoints(
-  { ports, namespace }: Service,
+  { hostname, ports, namespace, resolution }: Service,
   records: readonly WorkloadRecord[],
+  report: (workload: Workload, problem: string) => void,
 ): readonly Endpoint[] {
   const endpoints = records.flatMap(({ workload }): readonly Endpoint[] => {
     const [address] = workload.addresses;
     if (address === undefined) return [];
     const unix = address.startsWith(UNIX);
     const kind = unix ? 'unix' : asIp(address) === undefined ? 'host' : 'ip';
+    if (kind === (resolution === 'dns' ? 'unix' : 'host')) {
+      report(
+        workload,
+        `"${address}": resolution ${resolution.toUpperCase()} of ${hostname} has no use for it, left out`,
+      );
+      return [];
+    }
     const served = ports.flatMap((port) => {
       const number = unix ? 0 : portOn(workload, port);
       return number === undefined ? [] : [[port.name, number] as const];

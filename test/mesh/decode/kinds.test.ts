@@ -29,7 +29,11 @@ describe('documents', () => {
       'error: a.yaml:4 (document 2): not YAML: ',
     ],
     ['a key twice', 'kind: A\nkind: B\n', 'error: a.yaml:2: not YAML: Map keys must be unique'],
-    ['no name', 'apiVersion: v1\nkind: Pod\n', 'error: a.yaml:1: Pod default/(no name): a name is required'],
+    [
+      'no name',
+      'apiVersion: v1\nkind: Pod\nstatus: {podIP: 10.0.0.1}',
+      'error: a.yaml:1: Pod default/(no name): a name is required',
+    ],
     [
       'a kind that is not supported, in the second document',
       '---\n# a\n---\napiVersion: networking.istio.io/v1alpha3\nkind: VirtualService\nmetadata: {name: a, namespace: b}\n',
@@ -69,6 +73,7 @@ items:
 - apiVersion: v1
   kind: Pod
   metadata: {name: a}
+  status: {podIP: 10.0.0.1}
 - apiVersion: v1
   kind: PodList
   items:
@@ -78,7 +83,7 @@ items:
     const { model, findings } = await loadText({ 'a.yaml': text });
     expect(model.workloads.map(({ name, origin }) => [name, origin.line])).toEqual([['a', 6]]);
     expect(lines(findings)).toEqual([
-      'error: a.yaml:11: Pod default/b: status.podIP: "nowhere": expected an IP address',
+      'error: a.yaml:12: Pod default/b: status.podIP: "nowhere": expected an IP address',
     ]);
   });
 });

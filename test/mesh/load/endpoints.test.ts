@@ -51,7 +51,7 @@ describe('where none are listed', () => {
   it.each([
     ['with other labels', pod('a', '10.0.0.1', { labels: '{app: ratings}' })],
     ['of another namespace', pod('a', '10.0.0.1', { namespace: 'm' })],
-    ['without an address', pod('a', '""')],
+    ['without an address yet', pod('a', '""', { status: ', phase: Pending' })],
     ['that is not ready', pod('a', '10.0.0.1', { status: ', conditions: [{type: Ready, status: "False"}]' })],
     ['that is done', pod('a', '10.0.0.1', { status: ', phase: Succeeded' })],
   ])('a Pod %s is none', async (_, text) => {
@@ -85,9 +85,20 @@ spec: {hosts: [vm.example], resolution: STATIC, workloadSelector: {labels: {app:
       ['vm.example', [{ ports: { http: 9090 }, ...common }]],
     ]);
   });
+
+  it('a WorkloadEntry with a DNS name is none of a Service, and that is said', async () => {
+    const workload =
+      'apiVersion: networking.istio.io/v1\nkind: WorkloadEntry\nmetadata: {name: vm, namespace: n}\nspec: {address: vm.example, labels: {app: reviews}}';
+    const { model, findings } = await loadText({ 'a.yaml': SELECTING, 'b.yaml': workload });
+    expect(model.services[0]?.endpoints).toEqual([]);
+    expect(lines(findings)).toEqual([
+      'warning: b.yaml:3: WorkloadEntry n/vm: spec.address: "vm.example": resolution STATIC of reviews.n.svc.cluster.local has no use for it, left out',
+    ]);
+  });
 });
 
 describe('where they are listed', () => {
+  const ONE_PORT = service('selector: {app: reviews}, ports: [{name: http, port: 80}]');
   const endpoints = (subsets: string) => `apiVersion: v1
 kind: Endpoints
 metadata: {name: reviews, namespace: n}
@@ -101,12 +112,15 @@ ${parts}`;
   );
 
   it('the list counts, and not the Pods', async () => {
-    const found = await endpointsIn(SELECTING, LISTED, pod('a', '10.0.0.1'));
+    const found = await endpointsIn(ONE_PORT, LISTED, pod('a', '10.0.0.1'));
     expect(found.map(({ address, ports }) => [address, ports])).toEqual([['10.0.0.9', { http: 8080 }]]);
   });
 
   it('what is not ready is there when the Service wants it', async () => {
-    const found = await endpointsIn(service(`publishNotReadyAddresses: true, ${PORTS}`), LISTED);
+    const found = await endpointsIn(
+      service(`publishNotReadyAddresses: true, ports: [{name: http, port: 80}]`),
+      LISTED,
+    );
     expect(found.map(({ address }) => address)).toEqual(['10.0.0.8', '10.0.0.9']);
   });
 
@@ -114,7 +128,7 @@ ${parts}`;
     const list = endpoints(
       '[{addresses: [{ip: 10.0.0.1}, {ip: 10.0.0.2, targetRef: {kind: Pod, name: b}}, {ip: 10.0.0.3}], ports: [{name: http, port: 1}]}]',
     );
-    const found = await endpointsIn(SELECTING, list, pod('a', '10.0.0.1'), pod('b', '10.9.9.9'));
+    const found = await endpointsIn(ONE_PORT, list, pod('a', '10.0.0.1'), pod('b', '10.9.9.9'));
     expect(found.map(({ workload, serviceAccount }) => [workload, serviceAccount])).toEqual([
       ['n/a', 'bookinfo'],
       ['n/b', 'bookinfo'],
@@ -125,7 +139,7 @@ ${parts}`;
   it('several slices are one list, each address once, and Endpoints are their copy', async () => {
     const ports = 'ports: [{name: http, port: 8080}]';
     const found = await endpointsIn(
-      SELECTING,
+      ONE_PORT,
       LISTED,
       slice(
         'b',
@@ -163,5 +177,23 @@ ${parts}`;
   ])('%s is named', async (_, text, expected) => {
     const { findings } = await loadText({ 'a.yaml': text });
     expect(lines(findings)).toEqual([expect.stringContaining(expected)]);
+  });
+
+  it('a port that none of them has is named, and a list of no Service', async () => {
+    const { findings } = await loadText({
+      'a.yaml': SELECTING,
+      'b.yaml': LISTED,
+      'c.yaml': slice('d', 'endpoints: []').replace('reviews}', 'ratings}'),
+    });
+    expect(lines(findings)).toEqual([
+      'warning: a.yaml:4: Service n/reviews: spec.ports: "admin": none of its listed endpoints has a port of this name: nothing will answer on 81',
+      'warning: c.yaml:3: EndpointSlice n/d: there is no Service n/ratings, ignored',
+    ]);
+  });
+
+  it('of Pods that share an address none is meant by it', async () => {
+    const list = endpoints('[{addresses: [{ip: 127.0.0.1}], ports: [{name: http, port: 1}]}]');
+    const found = await endpointsIn(ONE_PORT, list, pod('a', '127.0.0.1'), pod('b', '127.0.0.1'));
+    expect(found.map(({ workload }) => workload)).toEqual(['']);
   });
 });

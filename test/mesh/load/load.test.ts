@@ -62,7 +62,7 @@ describe('the order of files never matters', () => {
 });
 
 describe('what is said twice', () => {
-  const pod = 'apiVersion: v1\nkind: Pod\nmetadata: {name: a}\n';
+  const pod = 'apiVersion: v1\nkind: Pod\nmetadata: {name: a}\nstatus: {podIP: 10.0.0.1}\n';
   const sidecar = (name: string) =>
     `apiVersion: networking.istio.io/v1\nkind: Sidecar\nmetadata: {name: ${name}}\nspec: {egress: [{hosts: ["./*"]}]}\n`;
   const entry = (name: string, created = '') =>

@@ -184,4 +184,8 @@ it.each([
   ['an indentation that fits nothing', 'a:\n    b: 1\n  c: 2\n'],
   ['a text in a text', 'a: b: c\n'],
   ['Windows line ends', 'a: b\r\n'],
+  [
+    'what is deeper than anything that is meant',
+    Array.from({ length: 1_500 }, (_, i) => `${'  '.repeat(i)}- a:`).join('\n'),
+  ],
 ])('leaves %s to the library', (_, text) => expect(readPlainYaml(text)).toBeUndefined());
