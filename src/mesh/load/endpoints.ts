@@ -6,6 +6,9 @@ import type { Endpoint, Service, ServicePort } from '../model/service.ts';
 import type { Workload } from '../model/workload.ts';
 import type { WorkloadIndex } from './workload-index.ts';
 
+/** Told of a workload that cannot be what it was selected for. */
+export type Report = (workload: Workload, problem: string) => void;
+
 /** As `Endpoints` or `EndpointSlice`s list them; an address that two lists have counts once. */
 export function listedEndpoints(
   { namespace }: Service,
@@ -54,7 +57,7 @@ const NO_LABELS: Endpoint['labels'] = {};
 export function selectedEndpoints(
   { hostname, ports, namespace, resolution }: Service,
   records: readonly WorkloadRecord[],
-  report: (workload: Workload, problem: string) => void,
+  report: Report,
 ): readonly Endpoint[] {
   const endpoints = records.flatMap(({ workload }): readonly Endpoint[] => {
     const [address] = workload.addresses;

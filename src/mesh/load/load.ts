@@ -1,9 +1,10 @@
 /** A folder of YAML as a model, with everything that is wrong with it. */
 import { type Finding, sortFindings } from '../model/finding.ts';
 import type { MeshModel } from '../model/mesh.ts';
-import { type AssemblySettings, assemble } from './assemble.ts';
+import { assemble } from './assemble.ts';
 import type { MeshFiles } from './files.ts';
 import { createResourceReader } from './reader.ts';
+import type { AssemblySettings } from './services.ts';
 
 export interface LoadedMesh {
   /** Of what is sound; where there are errors, something may be missing from it. */

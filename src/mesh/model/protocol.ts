@@ -75,7 +75,7 @@ export function kubernetesProtocol({ number, name, transport, appProtocol = '' }
   const declared = APP_PROTOCOLS.get(appProtocol.toLowerCase()) ?? NAMED.get(appProtocol.toLowerCase());
   if (declared !== undefined) return declared;
   const lower = name.toLowerCase();
-  if (lower === 'grpc-web' || lower.startsWith('grpc-web-')) return 'GRPC-Web';
+  if (lower.startsWith('grpc-web')) return 'GRPC-Web';
   const named = NAMED.get(lower.split('-', 1)[0] ?? '');
   return named ?? (SERVER_FIRST.has(number) ? 'TCP' : 'auto');
 }
