@@ -1,0 +1,137 @@
+/** The door of this folder: from a folder of YAML to the files that Envoy reads. */
+import { readFile } from 'node:fs/promises';
+import { errorCode, toError } from '../../platform/errors.ts';
+import { inotifyInstances } from '../../platform/inotify.ts';
+import { readMeshSettings } from '../decode/mesh-config.ts';
+import type { ProxySettings } from '../envoy/proxy-settings.ts';
+import { type Resources, resourcesFor } from '../envoy/resources.ts';
+import { readFolder } from '../load/files.ts';
+import { createMeshLoader } from '../load/load.ts';
+import { describeFinding } from '../model/finding.ts';
+import type { MeshModel } from '../model/mesh.ts';
+import { describeOrigin } from '../model/origin.ts';
+import type { MeshSettings } from '../model/settings.ts';
+import { proxyView } from '../view/proxy-view.ts';
+import type { ProxyView } from '../view/view.ts';
+import { type Delivery, deliveries, filesThatFit, tooManyFiles, xdsFiles } from './delivery.ts';
+import { ownWorkload } from './own-workload.ts';
+import type { DeriveReport, DeriveRequest } from './request.ts';
+import { writeFiles } from './write-files.ts';
+
+/**
+ * Reads the mesh, derives what one proxy gets of it, and writes what has changed. Where something is wrong with a file nothing is
+ * written.
+ * @throws Error when the files cannot be written
+ */
+export async function derive(request: DeriveRequest): Promise<DeriveReport> {
+  const { proxy, xdsDir } = request;
+  const loaded = await loadMesh(request);
+  if (loaded.kind === 'broken') return loaded;
+  const { model, settings, warnings } = loaded;
+  const view = proxyView(model, settings, ownWorkload(model, proxy));
+  const maxFiles = request.maxFiles ?? filesThatFit(inotifyInstances());
+  const { resources, left } = deliver(
+    view,
+    { ...settings, interception: proxy.interception },
+    xdsDir,
+    maxFiles,
+  );
+  const { listeners, clusters, routes } = resources;
+  return {
+    kind: 'written',
+    changed: writeFiles(xdsDir, xdsFiles(resources)),
+    counts: {
+      services: view.services.length,
+      endpoints: view.services.reduce((sum, { service }) => sum + service.endpoints.length, 0),
+      listeners: listeners.length,
+      clusters: clusters.length,
+      routes: routes.length,
+    },
+    sidecar: describeSidecar(view),
+    warnings: [
+      ...warnings,
+      ...view.notes,
+      ...resources.notes,
+      ...(left === 0 ? [] : [tooManyFiles(left, maxFiles, process.getuid?.())]),
+    ],
+    maxFiles,
+  };
+}
+
+/** The resources with as many files of their own as Envoy can watch. `left`: how many it would have been, if it cannot. */
+function deliver(
+  view: ProxyView,
+  settings: Omit<ProxySettings, keyof Delivery>,
+  xdsDir: string,
+  maxFiles: number,
+): { readonly resources: Resources; readonly left: number } {
+  let left = 0;
+  for (const delivery of deliveries(xdsDir)) {
+    const resources = resourcesFor(view, { ...settings, ...delivery });
+    const files = resources.routes.length + resources.endpoints.length;
+    if (files <= maxFiles) return { resources, left };
+    left ||= files;
+  }
+  throw new Error('resources without files of their own have some');
+}
+
+type Loaded =
+  | {
+      readonly kind: 'sound';
+      readonly model: MeshModel;
+      readonly settings: MeshSettings;
+      readonly warnings: readonly string[];
+    }
+  | Extract<DeriveReport, { kind: 'broken' }>;
+
+/** The mesh and its settings, or everything that is wrong with them. */
+export async function loadMesh(
+  request: Pick<DeriveRequest, 'meshDir' | 'meshConfigFile' | 'tracing'> & {
+    readonly proxy: Pick<DeriveRequest['proxy'], 'domain'>;
+  },
+): Promise<Loaded> {
+  const { meshDir, meshConfigFile, proxy } = request;
+  const config = await readMeshConfig(meshConfigFile);
+  if (typeof config === 'string') return { kind: 'broken', errors: [config], warnings: [] };
+  const read = readMeshSettings(config, proxy.domain);
+  const name = (message: string) => `${meshConfigFile}: ${message}`;
+  const settings = {
+    ...read.settings,
+    ...(request.tracing === undefined ? {} : { tracing: request.tracing }),
+  };
+  try {
+    const loaded = await createMeshLoader().load(await readFolder(meshDir), settings);
+    const of = (severity: 'error' | 'warning') =>
+      loaded.findings.filter((each) => each.severity === severity).map(describeFinding);
+    const errors = [...read.problems.map(name), ...of('error')];
+    const warnings = [...read.warnings.map(name), ...of('warning')];
+    return errors.length > 0
+      ? { kind: 'broken', errors, warnings }
+      : { kind: 'sound', model: loaded.model, settings, warnings };
+  } catch (thrown) {
+    const reason = toError(thrown).message;
+    return { kind: 'broken', errors: [`--meshDir ${meshDir}: cannot be read: ${reason}`], warnings: [] };
+  }
+}
+
+/** The mesh config as an object, empty when there is no such file; text: what is wrong with it. */
+async function readMeshConfig(path: string): Promise<Readonly<Record<string, unknown>> | string> {
+  if (path === '') return {};
+  try {
+    const text = await readFile(path, 'utf8');
+    const { parse } = await import('yaml');
+    const value: unknown = parse(text) ?? {};
+    if (typeof value !== 'object' || value === null || Array.isArray(value))
+      return `${path}: holds no object`;
+    return value as Readonly<Record<string, unknown>>;
+  } catch (thrown) {
+    if (errorCode(thrown) === 'ENOENT') return {};
+    return `${path}: ${toError(thrown).message.split('\n')[0]}`;
+  }
+}
+
+function describeSidecar({ sidecar: choice }: ProxyView): string {
+  if (choice.kind === 'built-in') return '';
+  const { namespace, name, origin } = choice.sidecar;
+  return `${namespace}/${name} (${describeOrigin(origin)})`;
+}
