@@ -1,4 +1,5 @@
 /** Services of the model, with their endpoints: one for a Kubernetes Service, one for each host of a ServiceEntry. */
+import { asIp } from '../decode/names.ts';
 import type { EndpointSet, KubernetesService, ServiceEntry, WorkloadRecord } from '../decode/records.ts';
 import type { Service } from '../model/service.ts';
 import type { MeshSettings } from '../model/settings.ts';
@@ -78,7 +79,7 @@ export function entryServices(
 function dnsEndpoint(service: Service, host: string): Service['endpoints'][number] {
   const { ports, namespace, origin, source } = service;
   return {
-    kind: 'host',
+    kind: asIp(host) === undefined ? 'host' : 'ip',
     address: host,
     // Kubernetes gives the target ports of an ExternalName no meaning.
     ports: Object.fromEntries(
