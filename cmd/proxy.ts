@@ -26,7 +26,13 @@ export async function proxy(argv: readonly string[]): Promise<number> {
   holdStandardError();
   const log = createLogger(loaded.config.log);
   try {
-    const { code, why } = await runProxy({ loaded, reload, env: process.env, log });
+    const { code, why } = await runProxy({
+      loaded,
+      reload,
+      env: process.env,
+      log,
+      program: __filename,
+    });
     log.info(`Agent has successfully terminated: ${why}`);
     return code;
   } finally {

@@ -14,7 +14,7 @@ const doors = {
   envoy: ['platform', 'config'],
   health: ['platform', 'config'],
   metrics: ['platform', 'config'],
-  agent: ['platform', 'log', 'config', 'bootstrap', 'envoy', 'health', 'metrics'],
+  agent: ['platform', 'log', 'config', 'bootstrap', 'envoy', 'health', 'metrics', 'mesh'],
   mesh: ['platform'],
   istiod: ['platform', 'config'],
   iptables: ['platform'],

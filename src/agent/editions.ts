@@ -19,6 +19,9 @@ export interface Edition {
   readonly warnings: readonly string[];
 }
 
+/** What the agent itself writes, each by a rename; a change of one is none of the other. */
+const MESH_FILES: LocalFiles = { lds: 'lds.json', cds: 'cds.json', watch: 'each' };
+
 /**
  * Derives what an Envoy is started with from a configuration, the pod's files, the environment and the machine's addresses.
  * @throws InputError or EnvironmentError naming what cannot be used
@@ -30,7 +33,12 @@ export async function deriveEdition(
 ): Promise<Edition> {
   const { customConfigFile, bootstrapOverride, localConfig } = config;
   const { identity, metadata, warnings } = describeNode(config, pod, env);
-  const localFiles = localConfig === undefined ? undefined : await findLocalFiles(localConfig);
+  const localFiles =
+    localConfig === undefined
+      ? undefined
+      : config.meshDir === undefined
+        ? await findLocalFiles(localConfig)
+        : MESH_FILES;
   const statsd =
     config.statsdUdpAddress === undefined ? undefined : await resolveStatsd(config.statsdUdpAddress);
   const input = {
@@ -66,6 +74,7 @@ const PINNED = [
   'statusPort',
   'prometheusPort',
   'localConfig',
+  'meshDir',
   'log',
 ] as const satisfies readonly (keyof AgentConfig)[];
 

@@ -42,6 +42,8 @@ export interface ProxyInput {
   /** The environment, which Envoy inherits. */
   readonly env: NodeJS.ProcessEnv;
   readonly log: Logger;
+  /** The bundle that this process runs. */
+  readonly program: string;
 }
 
 type OnClose = (close: () => void | Promise<void>) => void;
@@ -60,15 +62,31 @@ export async function runProxy(input: ProxyInput): Promise<Exit> {
   }
 }
 
-async function supervise({ loaded, reload, env, log }: ProxyInput, onClose: OnClose): Promise<Exit> {
+async function supervise({ loaded, reload, env, log, program }: ProxyInput, onClose: OnClose): Promise<Exit> {
   sayStart(loaded, log);
   const binary = await resolveEnvoy(loaded.config.binaryPath, env);
   // Before root is given up, like the rest of the configuration.
   const pod = await readPod(loaded.config);
   const seen = configFiles(loaded.config).filter((file) => existsSync(file));
+  const { meshDir } = loaded.config;
+  // What root may read, the user that it becomes may not.
+  const own =
+    meshDir === undefined ? undefined : (await import('../platform/own-program.ts')).openOwnProgram(program);
+  if (own !== undefined) onClose(() => own.close());
   const workplace = await giveUpRoot(loaded.config, binary, env, log);
   onClose(() => workplace.close());
-  const config: AgentConfig = { ...loaded.config, localConfig: workplace.localConfig };
+  const metrics = createAgentMetrics(buildInfo.version, () => millis(performance.now()));
+  const mesh =
+    own === undefined
+      ? undefined
+      : await (await import('./mesh/open.ts')).openMesh(loaded.config, pod, {
+          env,
+          program: own,
+          metrics,
+          log,
+        });
+  if (mesh !== undefined) onClose(() => mesh.close());
+  const config: AgentConfig = { ...loaded.config, localConfig: mesh?.xdsDir ?? workplace.localConfig };
 
   const first = await deriveEdition(config, pod, env);
   const { identity } = first;
@@ -97,11 +115,11 @@ async function supervise({ loaded, reload, env, log }: ProxyInput, onClose: OnCl
   cleanUp(families.removeAll);
   const bootstraps = createBootstrapFiles(config.configPath);
   cleanUp(bootstraps.removeAll);
+  if (mesh !== undefined) cleanUp(mesh.removeFiles);
   for (const { epoch, bootstrapFile, adminPort } of heritage.epochs) {
     bootstraps.adopt(epoch, bootstrapFile);
     if (adminPort !== undefined) admins.adopt({ family: 0, number: epoch }, adminPort);
   }
-  const metrics = createAgentMetrics(buildInfo.version, () => millis(performance.now()));
 
   const ports = createEnvoyPorts({
     binary: workplace.binary,
@@ -131,6 +149,7 @@ async function supervise({ loaded, reload, env, log }: ProxyInput, onClose: OnCl
     nodeId: identity.nodeId,
     readiness,
     counted: { except: new Set([config.proxyAdminPort]) },
+    mesh: mesh?.report,
   });
   const heirs = createStateRecorder({
     configPath: config.configPath,
@@ -185,7 +204,7 @@ async function supervise({ loaded, reload, env, log }: ProxyInput, onClose: OnCl
     log,
   });
   onClose(() => servers.close());
-  if (config.localConfig !== undefined && first.localFiles !== undefined) {
+  if (mesh === undefined && config.localConfig !== undefined && first.localFiles !== undefined) {
     const watcher = watchLocalFiles({
       folder: config.localConfig,
       files: first.localFiles,

@@ -1,6 +1,6 @@
 import { cachedProbe } from '../health/cached-probe.ts';
 import type { Readiness } from '../health/readiness.ts';
-import type { StatusReport } from '../health/status-report.ts';
+import type { MeshReport, StatusReport } from '../health/status-report.ts';
 import { buildInfo } from '../platform/build-info.ts';
 import { millis } from '../platform/duration.ts';
 import { toError } from '../platform/errors.ts';
@@ -22,13 +22,19 @@ export interface StatusRecorderOptions {
   readonly nodeId: string;
   readonly readiness: () => Promise<Readiness>;
   readonly counted?: CountedPorts;
+  readonly mesh?: (() => MeshReport) | undefined;
 }
 
 /** Looking into /proc costs a few milliseconds: however many watch, they share an answer. */
 const MAX_AGE = millis(250);
 
 /** Remembers what the supervisor does, and makes the report that `GET /status` answers. */
-export function createStatusRecorder({ nodeId, readiness, counted }: StatusRecorderOptions): StatusRecorder {
+export function createStatusRecorder({
+  nodeId,
+  readiness,
+  counted,
+  mesh,
+}: StatusRecorderOptions): StatusRecorder {
   const startedAt = Date.now();
   const identities = new Map<number, ProcessIdentity>();
   let history = emptyHistory;
@@ -41,7 +47,7 @@ export function createStatusRecorder({ nodeId, readiness, counted }: StatusRecor
         return [key, { ...identity, ...(phase === 'gone' ? {} : await usageOf(identity?.pid)) }] as const;
       }),
     ]);
-    return report(history, {
+    const told = report(history, {
       version: buildInfo.version,
       pid: process.pid,
       nodeId,
@@ -50,6 +56,7 @@ export function createStatusRecorder({ nodeId, readiness, counted }: StatusRecor
       readiness: ready,
       processes: new Map(processes),
     });
+    return mesh === undefined ? told : { ...told, mesh: mesh() };
   };
 
   const usageOf = async (pid: number | undefined) => {

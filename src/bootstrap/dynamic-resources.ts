@@ -7,6 +7,8 @@ import { XDS_CLUSTER } from './static-clusters.ts';
 export interface LocalFiles {
   readonly lds: string;
   readonly cds: string;
+  /** `each`: only a rename over a file makes Envoy read it again, not one of whatever else is in the folder. */
+  readonly watch?: 'each';
 }
 
 type DynamicResources = Bootstrap['dynamic_resources'];
@@ -20,7 +22,7 @@ export function localResources(folder: string, files: LocalFiles): DynamicResour
   const source = (file: string): ConfigSource => ({
     path_config_source: {
       path: isAbsolute(file) ? file : join(folder, file),
-      watched_directory: { path: folder },
+      ...(files.watch === 'each' ? {} : { watched_directory: { path: folder } }),
     },
     resource_api_version: 'V3',
   });

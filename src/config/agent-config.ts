@@ -65,6 +65,8 @@ export interface AgentConfig {
 
   // Where Envoy's configuration comes from
   readonly localConfig: string | undefined;
+  /** Folder of a mesh in YAML; the files made of it take the place of `localConfig`. */
+  readonly meshDir: string | undefined;
   readonly discoveryAddress: string;
   readonly controlPlaneAuthPolicy: 'NONE' | 'MUTUAL_TLS';
   readonly connectTimeout: Millis;

@@ -45,8 +45,12 @@ export function buildConfig(parts: Parts, findings: Findings): Built {
 
   const controlPlaneAuthPolicy = authPolicy(values, derived);
   const parentShutdownDuration = parentShutdown(values, name, problems, derived);
-  if (values.localConfig !== undefined && values.customConfigFile !== undefined) {
-    problems.push(`${name('customConfigFile')} and ${name('localConfig')}: give only one of the two`);
+  const sources = (['customConfigFile', 'localConfig', 'meshDir'] as const).filter(
+    (key) => values[key] !== undefined,
+  );
+  if (sources.length > 1) {
+    const only = sources.length === 2 ? 'the two' : 'them';
+    problems.push(`${sources.map(name).join(' and ')}: give only one of ${only}`);
   }
   problems.push(...portClashes(values, name));
   const zipkinIsFlag = origins.get('zipkinAddress')?.kind === 'flag';
@@ -102,6 +106,7 @@ export function buildConfig(parts: Parts, findings: Findings): Built {
     fileFlushMinSizeKb: values.fileFlushMinSizeKb,
     proxyUid: values.proxyUid,
     localConfig: values.localConfig,
+    meshDir: values.meshDir,
     discoveryAddress: values.discoveryAddress,
     controlPlaneAuthPolicy,
     connectTimeout: values.connectTimeout,

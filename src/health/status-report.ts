@@ -15,6 +15,32 @@ export interface StatusReport {
   readonly attempt?: AttemptReport | undefined;
   /** The last restarts and recoveries from a crash, newest first. */
   readonly restarts: readonly RestartReport[];
+  /** With `--meshDir`. */
+  readonly mesh?: MeshReport | undefined;
+}
+
+/** What became of the folder of `--meshDir`. */
+export interface MeshReport {
+  /** `broken`: its files have errors, and what they said before is in force. */
+  readonly state: 'in force' | 'broken';
+  readonly folder: string;
+  /** When Envoy was given something else the last time. */
+  readonly since: number;
+  /** The Sidecar in force, `namespace/name (file:line)`; empty: the built-in default. */
+  readonly sidecar: string;
+  /** What this proxy has; undefined when that was written by an agent before this one. */
+  readonly counts:
+    | {
+        readonly services: number;
+        readonly endpoints: number;
+        readonly listeners: number;
+        readonly clusters: number;
+        readonly routes: number;
+      }
+    | undefined;
+  /** Each begins with `file:line`. */
+  readonly errors: readonly string[];
+  readonly warnings: readonly string[];
 }
 
 export interface EpochReport {

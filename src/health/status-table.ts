@@ -22,12 +22,14 @@ const OUTCOMES: Readonly<Record<RestartReport['outcome'], Style>> = {
 const LEAST_TEXT = 24;
 /** More than a screen of them is the log's job. */
 const MOST_RESTARTS = 10;
+const MOST_ERRORS = 10;
 
 /** A status report as text for a terminal, or for a file. Ends with a newline. */
 export function renderStatus(report: StatusReport, options: TableOptions): string {
   const parts = [
     headLines(report, options),
     epochLines(report),
+    meshLines(report, options),
     timelineLines(timelineOf(report), options),
     restartLines(report, options),
   ];
@@ -74,6 +76,24 @@ function epochLines(report: StatusReport): readonly Line[] {
     ];
   });
   return rows.length === 0 ? [[piece('No Envoy runs.')]] : tableLines(EPOCH_COLUMNS, rows);
+}
+
+function meshLines({ mesh, now }: StatusReport, { width }: TableOptions): readonly Line[] {
+  if (mesh === undefined) return [];
+  const { state, folder, since, sidecar, counts, errors } = mesh;
+  const what =
+    counts === undefined
+      ? ''
+      : `: ${counts.services} services, ${counts.listeners} listeners, ${counts.clusters} clusters`;
+  const chosen = sidecar === '' ? '' : `, Sidecar ${sidecar}`;
+  const inForce = wrap(`Mesh ${folder}${what}${chosen}, for ${formatAge(now - since)}`, width);
+  if (state === 'in force') return inForce.map((text) => [piece(text)]);
+  return [
+    ...inForce.map((text): Line => [piece(text)]),
+    [piece('Its files are broken now, and have no effect:', 'red')],
+    ...errors.slice(0, MOST_ERRORS).flatMap((error) => wrap(error, width).map((text) => [piece(text)])),
+    ...(errors.length > MOST_ERRORS ? [quiet(`and ${errors.length - MOST_ERRORS} more`)] : []),
+  ];
 }
 
 const left = (title: string): Column => ({ title, align: 'left' });

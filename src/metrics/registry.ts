@@ -2,6 +2,7 @@ import Counter from 'prom-client/lib/counter.js';
 import Gauge from 'prom-client/lib/gauge.js';
 import Registry from 'prom-client/lib/registry.js';
 import type { Millis } from '../platform/duration.ts';
+import { createMeshMetrics, type MeshMetrics } from './mesh-metrics.ts';
 import { addProcessMetrics } from './process-metrics.ts';
 import type { MetricsSource, SourceName } from './source.ts';
 
@@ -22,6 +23,9 @@ export interface AgentMetrics {
   setDrainConnections(connections: number): void;
   countHotRestart(result: string): void;
   countEnvoyRestart(): void;
+
+  /** For `--meshDir`; its families are there from then on. */
+  mesh(): MeshMetrics;
 
   countScrape(): void;
   readonly scrapeFailures: CounterHandle<'type' | 'reason'>;
@@ -103,6 +107,7 @@ export function createAgentMetrics(version: string, clock: () => Millis): AgentM
     setDrainConnections: (connections) => drainConnections.set(connections),
     countHotRestart: (result) => hotRestarts.inc({ result }),
     countEnvoyRestart: () => envoyRestarts.inc(),
+    mesh: () => createMeshMetrics(registry),
     countScrape: () => scrapes.inc(),
     scrapeFailures,
     scrapeDiscarded,

@@ -44,6 +44,7 @@ const SAMPLE: AgentConfig = {
   fileFlushMinSizeKb: undefined,
   proxyUid: 1337,
   localConfig: undefined,
+  meshDir: undefined,
   discoveryAddress: 'istio-pilot:15010',
   controlPlaneAuthPolicy: 'NONE',
   connectTimeout: millis(1_000),

@@ -13,6 +13,15 @@ export const CONTROL_PLANE = {
     value: 'DIR',
     defaultDoc: 'use the control plane',
   },
+  meshDir: {
+    doc: 'Run without a control plane, from a mesh: this folder holds the YAML of Services, ServiceEntries, Pods, WorkloadEntries and Sidecars; Envoy gets what the Sidecar of this proxy lets it see, and follows changes.',
+    group,
+    format: 'optional-text',
+    default: null,
+    nullable: true,
+    flag: 'meshDir',
+    value: 'DIR',
+  },
   discoveryAddress: {
     doc: 'Control plane that Envoy gets its configuration from. Port 15012 is TLS, whatever `--controlPlaneAuthPolicy` says; 15010 is plain text unless that says otherwise.',
     group,
