@@ -74,9 +74,12 @@ const BY_FILTER: readonly StatsTag[] = [
   { tag_name: 'authz_dry_run_result', regex: '(\\.shadow_(allowed|denied))' },
 ];
 
-/** The tags of 1.5 (reference/pilot-agent-1.5.md §4.4) and of 1.30 (§6.3 point 6), and those of `extraStatTags`. */
-export function statsTags(extra: readonly string[]): readonly StatsTag[] {
-  const ours = [...BY_PATTERN, ...DIMENSIONS.map(dimension), ...BY_FILTER];
+/**
+ * The tags of 1.5 (reference/pilot-agent-1.5.md §4.4) and of 1.30 (§6.3 point 6), and those of `extraStatTags`.
+ * @param mesh whether the resources come from `--meshDir`: then no filter writes dimensions into names
+ */
+export function statsTags(extra: readonly string[], mesh = false): readonly StatsTag[] {
+  const ours = mesh ? BY_PATTERN : [...BY_PATTERN, ...DIMENSIONS.map(dimension), ...BY_FILTER];
   const taken = new Set(ours.map(({ tag_name }) => tag_name));
   const more = [...new Set(extra)].filter((name) => name !== '' && !taken.has(name));
   return [...ours, ...more.map(dimension)];

@@ -88,11 +88,6 @@ export async function startMesh(options: MeshOptions): Promise<Mesh> {
     };
   };
 
-  const report = await derive(first);
-  const written = existsSync(join(first.xdsDir, 'lds.json')) && existsSync(join(first.xdsDir, 'cds.json'));
-  if (report.kind === 'broken' && !written) throw new InputError(report.errors);
-  take(report);
-
   let running = Promise.resolve();
   let asked = false;
   const again = (): void => {
@@ -109,21 +104,40 @@ export async function startMesh(options: MeshOptions): Promise<Mesh> {
     });
   };
   const onError = (error: Error) => log.warn(error.message);
+  // Watched before it is read for the first time, so that no change falls between the two.
   const folder = watchFolder({ folder: first.meshDir, onChange: again, onError, debounce: DEBOUNCE });
   const files = watchContents({ files: () => inputs, onChange: again, onError, debounce: DEBOUNCE });
-  // What changed while it was derived is seen by nobody else.
-  void folder.ready.then(again);
+  const close = async () => {
+    await folder.close();
+    await files.close();
+    await running;
+  };
+  const begin = async () => {
+    const report = await derive(first);
+    if (report.kind === 'broken' && !isWritten(first.xdsDir)) throw new InputError(report.errors);
+    take(report);
+  };
+  // What changes meanwhile is derived afterwards.
+  const begun = begin();
+  running = begun.catch(() => {});
+  try {
+    await begun;
+  } catch (thrown) {
+    await close();
+    throw thrown;
+  }
   return {
     report: () => {
       if (state === undefined) throw new Error('the mesh was never derived');
       return state;
     },
-    close: async () => {
-      await folder.close();
-      await files.close();
-      await running;
-    },
+    close,
   };
+}
+
+/** Whether an agent before this one has left something that can stay in force. */
+function isWritten(xdsDir: string): boolean {
+  return ['lds.json', 'cds.json'].every((name) => existsSync(join(xdsDir, name)));
 }
 
 function sayErrors(errors: readonly string[], folder: string, log: Logger): void {

@@ -6,16 +6,28 @@ import type { Resources } from '../envoy/resources.ts';
 export const ROUTES_FOLDER = 'rds';
 export const ENDPOINTS_FOLDER = 'eds';
 
-/** Which folders to use, from most to least. */
+/** Which folders to use. */
 export type Delivery = Pick<ProxySettings, 'routesIn' | 'endpointsIn'>;
 
-export function deliveries(xdsDir: string): readonly Delivery[] {
-  const [routesIn, endpointsIn] = [`${xdsDir}/${ROUTES_FOLDER}`, `${xdsDir}/${ENDPOINTS_FOLDER}`];
-  return [
-    { routesIn, endpointsIn },
-    { routesIn, endpointsIn: undefined },
-    { routesIn: undefined, endpointsIn: undefined },
-  ];
+/**
+ * Files for routes and endpoints where there is room for all of them, else for the routes, else for none: a change of what has no
+ * file is one of the listener or cluster that holds it.
+ * @returns with it how many files there would be, where they do not fit; 0 where they do
+ */
+export function chooseDelivery(
+  xdsDir: string,
+  wanted: { readonly routes: number; readonly endpoints: number },
+  maxFiles: number,
+): { readonly delivery: Delivery; readonly left: number } {
+  const all = wanted.routes + wanted.endpoints;
+  const left = all <= maxFiles ? 0 : all;
+  return {
+    delivery: {
+      routesIn: wanted.routes <= maxFiles ? `${xdsDir}/${ROUTES_FOLDER}` : undefined,
+      endpointsIn: left === 0 ? `${xdsDir}/${ENDPOINTS_FOLDER}` : undefined,
+    },
+    left,
+  };
 }
 
 /**

@@ -3,8 +3,9 @@ import { readFile } from 'node:fs/promises';
 import { errorCode, toError } from '../../platform/errors.ts';
 import { inotifyInstances } from '../../platform/inotify.ts';
 import { readMeshSettings } from '../decode/mesh-config.ts';
+import { discoveredPorts } from '../envoy/clusters.ts';
 import type { ProxySettings } from '../envoy/proxy-settings.ts';
-import { type Resources, resourcesFor } from '../envoy/resources.ts';
+import { planFor, type Resources, resourcesOf, sharedRoutes } from '../envoy/resources.ts';
 import { readFolder } from '../load/files.ts';
 import { createMeshLoader } from '../load/load.ts';
 import { describeFinding } from '../model/finding.ts';
@@ -13,7 +14,7 @@ import { describeOrigin } from '../model/origin.ts';
 import type { MeshSettings } from '../model/settings.ts';
 import { proxyView } from '../view/proxy-view.ts';
 import type { ProxyView } from '../view/view.ts';
-import { type Delivery, deliveries, filesThatFit, tooManyFiles, xdsFiles } from './delivery.ts';
+import { chooseDelivery, type Delivery, filesThatFit, tooManyFiles, xdsFiles } from './delivery.ts';
 import { ownWorkload } from './own-workload.ts';
 import type { DeriveReport, DeriveRequest } from './request.ts';
 import { writeFiles } from './write-files.ts';
@@ -65,14 +66,11 @@ function deliver(
   xdsDir: string,
   maxFiles: number,
 ): { readonly resources: Resources; readonly left: number } {
-  let left = 0;
-  for (const delivery of deliveries(xdsDir)) {
-    const resources = resourcesFor(view, { ...settings, ...delivery });
-    const files = resources.routes.length + resources.endpoints.length;
-    if (files <= maxFiles) return { resources, left };
-    left ||= files;
-  }
-  throw new Error('resources without files of their own have some');
+  const plan = planFor(view, settings);
+  const routes = sharedRoutes(plan).length;
+  const endpoints = discoveredPorts(view).length;
+  const { delivery, left } = chooseDelivery(xdsDir, { routes, endpoints }, maxFiles);
+  return { resources: resourcesOf(plan, view, { ...settings, ...delivery }), left };
 }
 
 type Loaded =

@@ -45,12 +45,18 @@ export function outboundClusters(view: ProxyView, settings: ClusterSettings): re
 /** What the EDS files hold; nothing for clusters that have their endpoints themselves. */
 export function outboundEndpoints(view: ProxyView, { endpointsIn }: ClusterSettings): readonly Endpoints[] {
   if (endpointsIn === undefined) return [];
-  return carriedPorts(view)
-    .filter(({ service }) => discovery(service) === 'static')
-    .map(({ service, port }) => ({ '@type': ENDPOINTS, ...loadAssignment(service, port) }));
+  return discoveredPorts(view).map(({ service, port }) => ({
+    '@type': ENDPOINTS,
+    ...loadAssignment(service, port),
+  }));
 }
 
-interface CarriedPort {
+/** The ports whose endpoints may have a file. */
+export function discoveredPorts(view: ProxyView): readonly CarriedPort[] {
+  return carriedPorts(view).filter(({ service }) => discovery(service) === 'static');
+}
+
+export interface CarriedPort {
   readonly service: Service;
   readonly port: ServicePort;
 }

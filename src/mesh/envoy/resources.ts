@@ -40,7 +40,10 @@ export interface Plan {
   readonly notes: readonly string[];
 }
 
-export function planFor(view: ProxyView, settings: ProxySettings): Plan {
+export function planFor(
+  view: ProxyView,
+  settings: Pick<ProxySettings, 'interception' | 'httpProxyPort'>,
+): Plan {
   const outbound = planOutbound(view, settings);
   const inbound = planInbound(view, settings);
   const { cluster, note } = egressProxyOf(view);
@@ -54,7 +57,17 @@ export function planFor(view: ProxyView, settings: ProxySettings): Plan {
 
 /** Pure: what is on disk and what Envoy has had before play no part. */
 export function resourcesFor(view: ProxyView, settings: ProxySettings): Resources {
-  const { outbound, inbound, unknownTo, notes } = planFor(view, settings);
+  return resourcesOf(planFor(view, settings), view, settings);
+}
+
+/** Names of the routes that may have files. */
+export function sharedRoutes({ outbound }: Pick<Plan, 'outbound'>): readonly string[] {
+  const routes = outbound.listeners.flatMap(({ http }) => http?.route ?? []);
+  return [...new Set(routes.filter(({ kind }) => kind !== 'single').map(({ name }) => name))];
+}
+
+export function resourcesOf(plan: Plan, view: ProxyView, settings: ProxySettings): Resources {
+  const { outbound, inbound, unknownTo, notes } = plan;
   const collector = collectorOf(view, settings);
   const parts = {
     accessLog: accessLog(settings.accessLog),
@@ -68,7 +81,6 @@ export function resourcesFor(view: ProxyView, settings: ProxySettings): Resource
   };
   const plans = outbound.listeners.flatMap(({ http }) => http?.route ?? []);
   const routes = new Map(plans.map((plan) => [plan.name, routeConfiguration(plan, routeSettings)]));
-  const inFiles = plans.filter(({ kind }) => settings.routesIn !== undefined && kind !== 'single');
   const context = {
     settings,
     parts,
@@ -90,7 +102,7 @@ export function resourcesFor(view: ProxyView, settings: ProxySettings): Resource
       ...(collector?.own === true ? [collectorCluster(collector, view, settings)] : []),
       ...inboundClusters(inbound, settings, view),
     ],
-    routes: [...new Set(inFiles.map(({ name }) => name))].flatMap((name) => {
+    routes: (settings.routesIn === undefined ? [] : sharedRoutes(plan)).flatMap((name) => {
       const config = routes.get(name);
       return config === undefined ? [] : [{ '@type': ROUTES, ...config }];
     }),
