@@ -266,7 +266,7 @@ export function virtualInbound(
   view: ProxyView,
   parts: FilterParts,
 ): Listener {
-  const { inboundPort, interception } = settings;
+  const { inboundPort, outboundPort, interception } = settings;
   const captured = plans.filter(({ boundTo }) => boundTo === undefined);
   const anywhere = view.localhost === '::1' ? '::' : '0.0.0.0';
   const known = captured.filter(({ protocol }) => protocolClass(protocol) !== 'auto').map(({ port }) => port);
@@ -280,11 +280,12 @@ export function virtualInbound(
     address: socketAddress(anywhere, inboundPort),
     transparent: interception === 'TPROXY' ? true : undefined,
     filter_chains: [
-      {
+      // Whoever calls Envoy's own ports would come back here for ever.
+      ...[inboundPort, outboundPort].map((port) => ({
         name: 'virtualInbound-blackhole',
-        filter_chain_match: { destination_port: inboundPort },
+        filter_chain_match: { destination_port: port },
         filters: [tcpProxy(BLACK_HOLE, parts)],
-      },
+      })),
       ...captured.flatMap((plan) => {
         const to = plan.onlyTo === undefined ? {} : { prefix_ranges: [prefixRange(plan.onlyTo)] };
         return chainsOf(plan, { destination_port: plan.port, ...to }, parts);
