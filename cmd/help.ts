@@ -12,6 +12,7 @@ Commands:
   request <method> <path> [<body>]   call Envoy's admin interface or the agent's status port
   istio-iptables                     send a pod's traffic through Envoy, by iptables
   istio-clean-iptables               take that away again
+  mesh --meshDir <dir> --for <pod>   what a sidecar gets of a mesh, and why
   validate -f <path>                 check the YAML of a mesh: Sidecar, ServiceEntry, Service ...
   version                            print the version
   help [<command>]                   print this, or the help of a command

@@ -38,6 +38,8 @@ async function run(name: string | undefined, args: readonly string[]): Promise<n
       return (await import('./validate.ts')).validate(args);
     case 'version':
       return (await import('./version.ts')).version(args);
+    case 'mesh':
+      return (await import('./mesh.ts')).mesh(args);
     case 'mesh-derive':
       return (await import('./mesh-derive.ts')).meshDerive();
     case undefined:

@@ -10,6 +10,7 @@ import { restartHelp } from '../src/health/restart.ts';
 import { statusHelp } from '../src/health/status-args.ts';
 import { waitHelp } from '../src/health/wait-args.ts';
 import { iptablesHelp } from '../src/iptables/help.ts';
+import { showHelp } from '../src/mesh/show/show-args.ts';
 import { validateHelp } from '../src/mesh/validate/validate-args.ts';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
@@ -123,6 +124,7 @@ function flagsOf(command: string): readonly string[] {
     return SETTINGS.flatMap(([, { flag, aliases = [] }]) => (flag === undefined ? [] : [flag, ...aliases]));
   }
   const helps: Readonly<Record<string, string>> = {
+    mesh: showHelp,
     request: requestHelp,
     restart: restartHelp,
     status: statusHelp,
