@@ -45,6 +45,34 @@ describe('which statistics Envoy keeps', () => {
   });
 });
 
+describe('with a mesh from files', () => {
+  const config = statsConfig({ stats: options({}), localConfig: '/xds', meshDir: '/mesh' }, []);
+  const kept = (name: string) =>
+    config.stats_matcher.inclusion_list.patterns.some(
+      (pattern) =>
+        ('prefix' in pattern && name.startsWith(pattern.prefix)) ||
+        ('suffix' in pattern && name.endsWith(pattern.suffix)) ||
+        ('safe_regex' in pattern && new RegExp(`^(?:${pattern.safe_regex.regex})$`).test(name)),
+    );
+  const of = (name: string) => `cluster.outbound|9080||reviews.default.svc.cluster.local;.${name}`;
+  it.each([
+    'upstream_rq_total',
+    'upstream_rq_200',
+    'upstream_cx_active',
+    'membership_healthy',
+    'update_success',
+  ])('counts %s of each cluster', (name) => expect(kept(of(name))).toBe(true));
+  it.each(['lb_subsets_active', 'upstream_rq_maintenance_mode', 'circuit_breakers.default.cx_open'])(
+    'does not count %s',
+    (name) => expect(kept(of(name))).toBe(false),
+  );
+  it('looks in names only for labels that are in them', () => {
+    const names = config.stats_tags.map(({ tag_name }) => tag_name);
+    expect(names).toContain('cluster_name');
+    expect(names).not.toContain('source_workload');
+  });
+});
+
 describe('tags', () => {
   const tags = (...extraTags: readonly string[]) =>
     statsConfig({ stats: options({ extraTags }), localConfig: undefined }, []).stats_tags;

@@ -134,3 +134,34 @@ it('keeps to the width, and lets no text of others steer the terminal', () => {
     }),
   );
 });
+
+describe('a mesh from files', () => {
+  const mesh = {
+    state: 'in force',
+    folder: 'mesh',
+    since: NOW - 5_000,
+    sidecar: 'default/reviews (mesh/sidecar.yaml:4)',
+    counts: { services: 12, endpoints: 30, listeners: 5, clusters: 17, routes: 3 },
+    errors: [],
+    warnings: [],
+  } as const;
+
+  it('is summed up', () => {
+    const text = renderStatus({ ...idle, mesh }, { ...plain, width: 120 });
+    expect(text).toContain(
+      'Mesh mesh: 12 services, 5 listeners, 17 clusters, Sidecar default/reviews (mesh/sidecar.yaml:4), for 5 s',
+    );
+  });
+
+  it('that is broken shows where', () => {
+    const broken = {
+      ...mesh,
+      state: 'broken',
+      errors: ['mesh/a.yaml:3: no', 'mesh/b.yaml:7: nor this'],
+    } as const;
+    const text = renderStatus({ ...idle, mesh: broken }, { ...plain, width: 120 });
+    expect(text).toContain(
+      'Its files are broken now, and have no effect:\nmesh/a.yaml:3: no\nmesh/b.yaml:7: nor this\n',
+    );
+  });
+});

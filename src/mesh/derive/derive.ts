@@ -1,5 +1,6 @@
 /** The door of this folder: from a folder of YAML to the files that Envoy reads. */
 import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { errorCode, toError } from '../../platform/errors.ts';
 import { inotifyInstances } from '../../platform/inotify.ts';
 import { readMeshSettings } from '../decode/mesh-config.ts';
@@ -7,7 +8,7 @@ import { discoveredPorts } from '../envoy/clusters.ts';
 import type { ProxySettings } from '../envoy/proxy-settings.ts';
 import { planFor, type Resources, resourcesOf, sharedRoutes } from '../envoy/resources.ts';
 import { readFolder } from '../load/files.ts';
-import { createMeshLoader } from '../load/load.ts';
+import { createMeshLoader, type MeshLoader } from '../load/load.ts';
 import { describeFinding } from '../model/finding.ts';
 import type { MeshModel } from '../model/mesh.ts';
 import { describeOrigin } from '../model/origin.ts';
@@ -16,17 +17,22 @@ import { proxyView } from '../view/proxy-view.ts';
 import type { ProxyView } from '../view/view.ts';
 import { chooseDelivery, type Delivery, filesThatFit, tooManyFiles, xdsFiles } from './delivery.ts';
 import { ownWorkload } from './own-workload.ts';
+import { createRememberingLoader } from './remembering-loader.ts';
 import type { DeriveReport, DeriveRequest } from './request.ts';
 import { writeFiles } from './write-files.ts';
+
+const MEMORY = '.memory';
 
 /**
  * Reads the mesh, derives what one proxy gets of it, and writes what has changed. Where something is wrong with a file nothing is
  * written.
+ * @param build names the program, for what it remembers of the files on disk; undefined: nothing is remembered
  * @throws Error when the files cannot be written
  */
-export async function derive(request: DeriveRequest): Promise<DeriveReport> {
+export async function derive(request: DeriveRequest, build?: string): Promise<DeriveReport> {
   const { proxy, xdsDir } = request;
-  const loaded = await loadMesh(request);
+  const loader = createRememberingLoader(join(xdsDir, MEMORY), build);
+  const loaded = await loadMesh(request, loader);
   if (loaded.kind === 'broken') return loaded;
   const { model, settings, warnings } = loaded;
   const view = proxyView(model, settings, ownWorkload(model, proxy));
@@ -38,9 +44,12 @@ export async function derive(request: DeriveRequest): Promise<DeriveReport> {
     maxFiles,
   );
   const { listeners, clusters, routes } = resources;
+  const changed = writeFiles(xdsDir, xdsFiles(resources));
+  // Envoy has its files by now.
+  loader.save();
   return {
     kind: 'written',
-    changed: writeFiles(xdsDir, xdsFiles(resources)),
+    changed,
     counts: {
       services: view.services.length,
       endpoints: view.services.reduce((sum, { service }) => sum + service.endpoints.length, 0),
@@ -87,6 +96,7 @@ export async function loadMesh(
   request: Pick<DeriveRequest, 'meshDir' | 'meshConfigFile' | 'tracing'> & {
     readonly proxy: Pick<DeriveRequest['proxy'], 'domain'>;
   },
+  loader: MeshLoader = createMeshLoader(),
 ): Promise<Loaded> {
   const { meshDir, meshConfigFile, proxy } = request;
   const config = await readMeshConfig(meshConfigFile);
@@ -98,7 +108,7 @@ export async function loadMesh(
     ...(request.tracing === undefined ? {} : { tracing: request.tracing }),
   };
   try {
-    const loaded = await createMeshLoader().load(await readFolder(meshDir), settings);
+    const loaded = await loader.load(await readFolder(meshDir), settings);
     const of = (severity: 'error' | 'warning') =>
       loaded.findings.filter((each) => each.severity === severity).map(describeFinding);
     const errors = [...read.problems.map(name), ...of('error')];

@@ -123,6 +123,14 @@ function unknown(
     steps.push(step('listener', `none: nothing is captured, and the call goes where the client sends it`));
     return { outcome: 'passed-on', steps };
   }
+  if (onPort?.bound === true) {
+    // Only a redirected connection knows where it was going.
+    steps.push(
+      step('listener', listenerText(onPort), onPort.origin),
+      step('policy', 'nothing says where the call was going: HTTP is answered with 502 or 503'),
+    );
+    return { outcome: 'blocked', steps };
+  }
   const blocked = plan.unknownTo === BLACK_HOLE;
   steps.push(
     onPort === undefined
