@@ -24,6 +24,8 @@ export interface Subnet {
   readonly cidr: string;
   /** This machine's address in it. */
   readonly host: string;
+  /** The bridge's, for what belongs to no pod. */
+  readonly bridge: string;
 }
 
 const PREFIX_LENGTH = 24;
@@ -47,6 +49,7 @@ export function planNetwork(name: string, pods: readonly Attached[]): Network {
       ...namespace(name),
       inside(name, 'link', 'add', 'bridge', 'type', 'bridge'),
       inside(name, 'link', 'set', 'bridge', 'up'),
+      inside(name, 'address', 'add', `${subnet.bridge}/${PREFIX_LENGTH}`, 'dev', 'bridge'),
       {
         make: ['ip', 'link', 'add', name, 'type', 'veth', 'peer', 'name', 'machine', 'netns', name],
         undo: ['ip', 'link', 'del', name],
@@ -67,23 +70,24 @@ export function planNetwork(name: string, pods: readonly Attached[]): Network {
 }
 
 /**
- * The /24 that all addresses are in. Its first one is this machine's.
- * @throws Error when they are not in one, are no IPv4 addresses, or one of them is this machine's
+ * The /24 that all addresses are in. Its first one is this machine's, its second one the bridge's.
+ * @throws Error when they are not in one, are no IPv4 addresses, are there twice, or are one of those two
  */
 export function subnetOf(addresses: readonly string[]): Subnet {
   const [first = ''] = addresses;
   const base = first.split('.').slice(0, 3).join('.');
-  const host = `${base}.1`;
+  const [host, bridge] = [`${base}.1`, `${base}.2`];
   const problems = addresses.flatMap((address, index) => {
     if (!/^\d{1,3}(\.\d{1,3}){3}$/.test(address)) return `"${address}" is no IPv4 address`;
     if (!address.startsWith(`${base}.`))
       return `${address} is not in ${base}.0/${PREFIX_LENGTH}, as ${first} is`;
     if (address === host) return `${address} is for this machine`;
+    if (address === bridge) return `${address} is for the bridge`;
     if (addresses.indexOf(address) !== index) return `${address} is there twice`;
     return [];
   });
   if (problems.length > 0) throw new Error(`addresses of pods: ${problems.join('; ')}`);
-  return { cidr: `${base}.0/${PREFIX_LENGTH}`, host };
+  return { cidr: `${base}.0/${PREFIX_LENGTH}`, host, bridge };
 }
 
 /**

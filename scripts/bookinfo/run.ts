@@ -220,9 +220,12 @@ async function startPrometheus(
   hurry: AbortSignal,
 ): Promise<string | undefined> {
   if (!hasTool('prometheus')) return undefined;
-  const host = '127.0.0.1';
+  const host = plan.network?.subnet.bridge ?? '127.0.0.1';
   const wanted = { host, port: PROMETHEUS_PORT, setting: 'Prometheus' };
-  const port = await requireFreePort(wanted).catch(() => freePortOf(host));
+  const port =
+    plan.network === undefined
+      ? await requireFreePort(wanted).catch(() => freePortOf(host))
+      : PROMETHEUS_PORT;
   const data = join(folder, 'prometheus');
   await mkdir(data);
   const isRoot = currentUser().uid === 0;
@@ -234,10 +237,11 @@ async function startPrometheus(
     `--storage.tsdb.path=${join(data, 'data')}`,
     `--web.listen-address=${host}:${port}`,
   ];
+  const place = plan.network === undefined ? [] : ['ip', 'netns', 'exec', plan.network.name];
   const user = isRoot
     ? ['setpriv', `--reuid=${PROXY_USER.uid}`, `--regid=${PROXY_USER.gid}`, '--clear-groups']
     : [];
-  const [file = 'prometheus', ...args] = [...user, 'prometheus', ...flags];
+  const [file = 'prometheus', ...args] = [...place, ...user, 'prometheus', ...flags];
   const log = join(folder, 'log', 'prometheus.log');
   const prometheus = launch('Prometheus', { argv: [file, ...args], env: {} }, data, log);
   open.unshift(() => prometheus.stop(APPLICATION_GRACE_MS, hurry));
