@@ -61,6 +61,8 @@ export interface Plan {
 const PROXY_USER = '1337';
 const ZIPKIN = 'zipkin';
 const PAGE = 'productpage';
+/** In percent. Istio traces one in a hundred, of which somebody who tries it out would see nothing. */
+const EVERY_REQUEST = 100;
 
 /** Of a sidecar that has a network of its own: those of Istio. */
 const PORTS = { admin: 15000, status: 15020, health: 15021, metrics: 15090 };
@@ -182,6 +184,7 @@ function planAgent(
 ): Program {
   const zipkin = pods.find(({ labels }) => labels['app'] === ZIPKIN);
   const zipkinPort = deployments.find(({ labels }) => labels['app'] === ZIPKIN)?.port;
+  const collector = `${zipkin?.address}:${zipkinPort}`;
   const flags = {
     domain: `${pod.namespace}.svc.cluster.local`,
     configPath: `${paths.folder}/${pod.name}`,
@@ -189,7 +192,7 @@ function planAgent(
     serviceCluster: `${pod.labels['app']}.${pod.namespace}`,
     drainDuration: '45s',
     parentShutdownDuration: '1m0s',
-    zipkinAddress: `${zipkin?.address}:${zipkinPort}`,
+    zipkinAddress: collector,
     proxyLogLevel: 'warning',
     proxyComponentLogLevel: 'misc:error',
     proxyAdminPort: String(portOf('admin')),
@@ -215,7 +218,10 @@ function planAgent(
       INSTANCE_IP: pod.address,
       SERVICE_ACCOUNT: deployment.serviceAccount,
       ENVOY_STATUS_PORT: String(portOf('health')),
-      PROXY_CONFIG: JSON.stringify({ interceptionMode: mode === 'redirect' ? 'REDIRECT' : 'NONE' }),
+      PROXY_CONFIG: JSON.stringify({
+        interceptionMode: mode === 'redirect' ? 'REDIRECT' : 'NONE',
+        tracing: { zipkin: { address: collector }, sampling: EVERY_REQUEST },
+      }),
       ISTIO_PROMETHEUS_ANNOTATIONS: JSON.stringify({
         scrape: annotations['prometheus.io/scrape'] ?? 'false',
         port: String(applicationPort),

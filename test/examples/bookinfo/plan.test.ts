@@ -138,7 +138,7 @@ describe('with redirection', () => {
         .join(' '),
     );
     expect(redirect?.argv.includes('istio-iptables')).toBe(true);
-    expect(agent?.env['PROXY_CONFIG']).toBe('{"interceptionMode":"REDIRECT"}');
+    expect(agent?.env['PROXY_CONFIG']).toContain('"interceptionMode":"REDIRECT"');
   });
 
   it('applications are where the Deployments say, and call services by name', () => {
@@ -177,7 +177,10 @@ describe('on loopback', () => {
   it('an application listens and calls where its Sidecar says', () => {
     const { application, agent } = memberOf(members, 'productpage-v1');
     expect(application.env).toMatchObject({ HOST: '127.0.0.1', PORT: '19011', OUTBOUND: '127.0.92.11:9080' });
-    expect(agent?.env['PROXY_CONFIG']).toBe('{"interceptionMode":"NONE"}');
+    expect(agent?.env['PROXY_CONFIG']).toContain('"interceptionMode":"NONE"');
+    expect(agent?.env['PROXY_CONFIG']).toContain(
+      '"tracing":{"zipkin":{"address":"127.0.91.20:9411"},"sampling":100}',
+    );
     expect(agent?.env['ISTIO_PROMETHEUS_ANNOTATIONS']).toContain('"port":"19011"');
   });
 
