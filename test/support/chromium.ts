@@ -48,10 +48,16 @@ interface Message {
   readonly error?: { readonly message: string };
 }
 
-/** A page of a headless Chromium of its own, spoken to by the DevTools protocol over a pipe. Gone when the test is over. */
-export async function openChromium(): Promise<Page> {
+/**
+ * A page of a headless Chromium of its own, spoken to by the DevTools protocol over a pipe. Gone when the test is over.
+ * @param enter the command line that runs it where it is to run
+ */
+export async function openChromium(
+  enter: (...command: readonly [string, ...string[]]) => [string, ...string[]] = (...command) => [...command],
+): Promise<Page> {
   const profile = await mkdtemp(join(tmpdir(), 'chromium-'));
-  const child = spawn('chromium', [...FLAGS, `--user-data-dir=${profile}`], {
+  const [file, ...args] = enter('chromium', ...FLAGS, `--user-data-dir=${profile}`);
+  const child = spawn(file, args, {
     stdio: ['ignore', 'ignore', 'ignore', 'pipe', 'pipe'],
     detached: true,
   });

@@ -1,14 +1,10 @@
-import { readdirSync, readlinkSync } from 'node:fs';
-import { readdir } from 'node:fs/promises';
-import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
-import { type Child, startChild } from '../support/child.ts';
-import { type Machine, startMachine } from '../support/machine.ts';
-import { tempFolder } from '../support/temp-folder.ts';
+import { startChild } from '../support/child.ts';
+import type { Machine } from '../support/machine.ts';
 import { hasTool, isRoot } from '../support/tools.ts';
 import { until } from '../support/until.ts';
+import { isReady, startScene } from './bookinfo-scene.ts';
 
-const SCRIPT = fileURLToPath(new URL('../../scripts/bookinfo.mjs', import.meta.url));
 const PAGE = 'http://10.91.0.11:9080/productpage';
 const NAMESPACES = [
   'bookinfo',
@@ -117,63 +113,8 @@ describe.runIf(isRoot && hasTool('ip'))('npm run bookinfo, in network namespaces
   });
 });
 
-async function startScene() {
-  const machine = await startMachine();
-  const folder = await tempFolder();
-  const namespaces = async () =>
-    (await machine.run('ip', 'netns', 'list'))
-      .split('\n')
-      .filter(Boolean)
-      .map((line) => line.split(' ')[0])
-      .sort();
-  const pids = () => pidsUnder(folder);
-  return {
-    machine,
-    namespaces,
-    pids,
-    start: (...args: string[]) =>
-      startChild(machine.enter(process.execPath, SCRIPT, ...args), {
-        env: { PATH: process.env['PATH'] ?? '', TMPDIR: folder },
-      }),
-    nothingIsLeft: async () => {
-      expect(await namespaces()).toEqual([]);
-      expect(await machine.run('ip', '-br', 'link')).not.toContain('bookinfo');
-      expect(await readdir(folder)).toEqual([]);
-      expect(pids()).toEqual([]);
-    },
-  };
-}
-
-async function isReady(runner: Child): Promise<void> {
-  let ended = false;
-  void runner.exited.then(() => {
-    ended = true;
-  });
-  await until(
-    'the runner has ended, or Bookinfo is ready',
-    () => ended || runner.output().includes('is ready'),
-    50_000,
-  ).catch((error) => {
-    throw new Error(runner.output(), { cause: error });
-  });
-  expect(runner.output()).toContain('Bookinfo is ready');
-}
-
 async function takeSubnet({ run }: Machine): Promise<void> {
   await run('ip', 'link', 'add', 'other', 'type', 'veth', 'peer', 'name', 'end');
   await run('ip', 'link', 'set', 'other', 'up');
   await run('ip', 'route', 'add', '10.91.0.0/16', 'dev', 'other');
-}
-
-/** Everything that the runner starts works in its folder. */
-function pidsUnder(folder: string): readonly number[] {
-  return readdirSync('/proc')
-    .map(Number)
-    .filter((pid) => {
-      try {
-        return pid > 0 && readlinkSync(`/proc/${pid}/cwd`).startsWith(folder);
-      } catch {
-        return false;
-      }
-    });
 }

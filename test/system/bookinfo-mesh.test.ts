@@ -1,0 +1,114 @@
+import { fileURLToPath } from 'node:url';
+import { describe, expect, it } from 'vitest';
+import { rootHelp } from '../../cmd/help.ts';
+import { SETTINGS } from '../../src/config/schema.ts';
+import { openChromium, type Page } from '../support/chromium.ts';
+import { hasTool, isRoot } from '../support/tools.ts';
+import { until } from '../support/until.ts';
+import { isReady, startScene } from './bookinfo-scene.ts';
+
+const AGENT = fileURLToPath(new URL('../../dist/pilot-agent.cjs', import.meta.url));
+const WITH_SIDECAR = ['productpage-v1', 'details-v1', 'reviews-v1', 'reviews-v2', 'reviews-v3', 'ratings-v1'];
+const VERSIONS = ['v1', 'v2', 'v3'];
+/** What `npm run bookinfo` needs of the agent. */
+const hasMesh = rootHelp.includes('istio-iptables') && SETTINGS.some(([, { flag }]) => flag === 'meshDir');
+
+describe.runIf(hasMesh && isRoot && hasTool('ip') && hasTool('chromium'))('Bookinfo in a mesh', () => {
+  it('shows all versions of reviews over reloads, and still during a hot restart of each sidecar', async () => {
+    const scene = await startScene();
+    const runner = scene.start();
+    await isReady(runner);
+    expect(runner.output()).toContain('Bookinfo is ready, with 6 sidecars');
+    const page = await openChromium(scene.machine.enter);
+    await showsAll(page, 'http://10.91.0.11:9080/productpage');
+    for (const name of WITH_SIDECAR) {
+      const restart = scene.machine.run(
+        'ip',
+        'netns',
+        'exec',
+        `bookinfo-${name}`,
+        process.execPath,
+        AGENT,
+        'restart',
+      );
+      await showsAll(page, 'http://10.91.0.11:9080/productpage');
+      expect(await restart).toContain('Epoch 1 is LIVE');
+    }
+    expect(page.complaints).toEqual([]);
+    runner.signal('SIGINT');
+    expect(await runner.exited).toBe(130);
+    await scene.nothingIsLeft();
+  }, 180_000);
+
+  it('traces a request through every service, is scraped by Prometheus, and keeps to the Sidecars', async () => {
+    const scene = await startScene();
+    const runner = scene.start();
+    await isReady(runner);
+    await until('a trace has everybody who took part', async () => {
+      await scene.machine.get('http://10.91.0.11:9080/productpage');
+      const { body } = await scene.machine.get('http://10.91.0.20:9411/api/v2/traces');
+      const traces = JSON.parse(body) as { localEndpoint: { serviceName: string } }[][];
+      const all = ['details.default', 'productpage.default', 'ratings.default', 'reviews.default'];
+      return traces.some((spans) => {
+        const took = new Set(spans.map(({ localEndpoint }) => localEndpoint.serviceName));
+        return all.every((name) => took.has(name));
+      });
+    });
+    if (hasTool('prometheus')) {
+      await until('Prometheus has asked everybody', async () => {
+        const { body } = await scene.machine.get('http://10.91.0.2:9090/api/v1/query?query=up==1');
+        const { data } = JSON.parse(body) as { data: { result: { metric: { job: string } }[] } };
+        const up = data.result.map(({ metric }) => metric.job).sort();
+        return JSON.stringify(up) === JSON.stringify([...WITH_SIDECAR, 'zipkin'].sort());
+      });
+    }
+    // To the cluster IP of ratings; envoy's own user would not be redirected, so it is asked as somebody else.
+    const askAsApplication = (from: string) => {
+      const script = `process.setuid(65534);
+        fetch('http://10.96.91.4:9080/ratings/0').then(({ status }) => console.log(status), () => console.log('refused'))`;
+      return scene.machine.run('ip', 'netns', 'exec', `bookinfo-${from}`, process.execPath, '-e', script);
+    };
+    expect(await askAsApplication('reviews-v2')).toBe('200');
+    expect(await askAsApplication('productpage-v1')).toBe('502');
+    expect(await askAsApplication('details-v1')).toBe('refused');
+    runner.signal('SIGTERM');
+    expect(await runner.exited).toBe(143);
+    await scene.nothingIsLeft();
+  }, 120_000);
+
+  it('does the same on loopback, where nothing is redirected', async () => {
+    const scene = await startScene();
+    const runner = scene.start('--mode', 'none');
+    await isReady(runner);
+    expect(runner.output()).toContain('Bookinfo is ready, with 6 sidecars on loopback');
+    const page = await openChromium(scene.machine.enter);
+    await showsAll(page, 'http://127.0.91.11:9080/productpage');
+    runner.signal('SIGINT');
+    expect(await runner.exited).toBe(130);
+    await scene.nothingIsLeft();
+  }, 120_000);
+});
+
+/** Loads the page until each version was there, and for some loads more; none of them may lack anything. */
+async function showsAll(page: Page, url: string): Promise<void> {
+  const seen = new Set<string>();
+  let loads = 0;
+  await until(
+    'every version of reviews was there',
+    async () => {
+      await page.open(url);
+      const shown = await page.evaluate<{ version?: string; bad: string }>(`new Promise((resolve) => {
+      const look = () => resolve({
+        version: document.querySelector('[data-version]')?.dataset.version,
+        bad: [...document.querySelectorAll('.bad')].map((each) => each.textContent).join(),
+      });
+      if (document.readyState === 'complete') look(); else addEventListener('load', look);
+    })`);
+      expect(shown).toEqual({ version: expect.stringMatching(/^v[123]$/), bad: '' });
+      seen.add(shown.version ?? '');
+      loads += 1;
+      return loads >= 10 && VERSIONS.every((version) => seen.has(version));
+    },
+    30_000,
+  );
+}
