@@ -1,4 +1,5 @@
 // `npm run bookinfo`: six small services on this machine, each with its own sidecar (docs/bookinfo.md).
+import { constants } from 'node:os';
 import { build } from './build.mjs';
 import { loadTs, root } from './load-ts.mjs';
 
@@ -20,6 +21,7 @@ process.exitCode = await main().catch((error) => {
   if (!end.signal.aborted) console.error(`Error: ${error.message}`);
   return 1;
 });
+if (end.signal.aborted) process.exitCode = 128 + constants.signals[end.signal.reason];
 
 async function main() {
   const { HELP, readOptions } = await loadTs('scripts/bookinfo/options.ts');
@@ -28,7 +30,7 @@ async function main() {
     console.log(HELP);
     return 0;
   }
-  const { exitCodeOf, removeBookinfo, runBookinfo } = await loadTs('scripts/bookinfo/run.ts');
+  const { removeBookinfo, runBookinfo } = await loadTs('scripts/bookinfo/run.ts');
   if (options.remove) {
     const removed = await removeBookinfo(root);
     console.log(removed.length === 0 ? 'There is nothing to remove.' : `Removed ${removed.join(', ')}.`);
@@ -36,12 +38,8 @@ async function main() {
   }
   const envoy = options.sidecars ? await prepare() : undefined;
   const say = (line) => console.log(line);
-  try {
-    await runBookinfo({ root, options, envoy, say, end: end.signal, hurry: hurry.signal });
-  } catch (error) {
-    if (!end.signal.aborted) throw error;
-  }
-  return end.signal.aborted ? exitCodeOf(end.signal.reason) : 0;
+  await runBookinfo({ root, options, envoy, say, end: end.signal, hurry: hurry.signal });
+  return 0;
 }
 
 async function prepare() {

@@ -8,6 +8,7 @@ export interface Running {
   readonly name: string;
   /** Undefined while it runs, then how it ended. */
   readonly ended: () => string | undefined;
+  readonly exited: Promise<void>;
   /** The last lines of its log. */
   readonly tail: () => string;
   /** SIGTERM, and SIGKILL for its session when it has not ended in time, or when `hurry` says so. */
@@ -41,6 +42,7 @@ export function launch(name: string, { argv, env }: Program, cwd: string, log: s
   return {
     name,
     ended: () => end,
+    exited,
     tail: () => readFileSync(log, 'utf8').trimEnd().split('\n').slice(-TAIL_LINES).join('\n'),
     stop: async (graceMs, hurry) => {
       if (end === undefined && !hurry.aborted) {

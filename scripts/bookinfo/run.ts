@@ -1,7 +1,6 @@
 /** Starts Bookinfo as plan.ts has it, waits until it is asked to end, and takes everything away again. */
 import { constants as modes } from 'node:fs';
 import { chown, copyFile, mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
-import { constants } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { makeFolderFor } from '../../src/platform/folders.ts';
@@ -172,6 +171,11 @@ async function start(runner: Runner, plan: Plan, folder: string, open: Open): Pr
   await ready(plan, running, end);
   const prometheus = await startPrometheus(plan, folder, open, hurry);
   say(banner(plan, prometheus));
+  for (const each of running) {
+    void each.exited.then(() => {
+      if (!end.aborted) say(`${each.name} has ended (${each.ended()}):\n${each.tail()}`);
+    });
+  }
 }
 
 /** @throws Error that says who is not ready and why; with the log of whoever has ended */
@@ -288,6 +292,3 @@ function aborted(signal: AbortSignal): Promise<void> {
     else signal.addEventListener('abort', () => resolve(), { once: true });
   });
 }
-
-/** As a shell has it: 128 and the number of the signal. */
-export const exitCodeOf = (signal: NodeJS.Signals) => 128 + constants.signals[signal];

@@ -1,4 +1,5 @@
 import { fileURLToPath } from 'node:url';
+import { execa } from 'execa';
 import { describe, expect, it } from 'vitest';
 import { rootHelp } from '../../cmd/help.ts';
 import { SETTINGS } from '../../src/config/schema.ts';
@@ -14,6 +15,14 @@ const VERSIONS = ['v1', 'v2', 'v3'];
  * Whether this checkout has what the runner needs of the agent: both came apart from the example.
  */
 const hasMesh = rootHelp.includes('istio-iptables') && SETTINGS.some(([, { flag }]) => flag === 'meshDir');
+
+describe.runIf(hasMesh)('the folders of Bookinfo', () => {
+  it.each(['mesh', 'loopback'])('%s has nothing wrong', async (folder) => {
+    const path = fileURLToPath(new URL(`../../examples/bookinfo/${folder}`, import.meta.url));
+    const { stdout, exitCode } = await execa(process.execPath, [AGENT, 'validate', '-f', path]);
+    expect([stdout, exitCode]).toEqual([expect.stringContaining('nothing wrong'), 0]);
+  });
+});
 
 describe.runIf(hasMesh && isRoot && hasTool('ip') && hasTool('chromium'))('Bookinfo in a mesh', () => {
   it('shows all versions of reviews over reloads, and still during a hot restart of each sidecar', async () => {

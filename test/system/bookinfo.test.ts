@@ -76,6 +76,20 @@ describe.runIf(isRoot && hasTool('ip'))('npm run bookinfo, in network namespaces
     await until('nobody runs', () => scene.pids().length === 0);
   });
 
+  it('says that a service has ended, and serves on without it', async () => {
+    const scene = await startScene();
+    const runner = scene.start('--without-sidecars');
+    await isReady(runner);
+    const [pid] = (await scene.machine.run('ip', 'netns', 'pids', 'bookinfo-ratings-v1')).split('\n');
+    process.kill(Number(pid), 'SIGKILL');
+    await until('it is said', () => runner.output().includes('ratings-v1 has ended (SIGKILL)'));
+    expect((await scene.machine.get(PAGE)).body).toContain('Ratings cannot be had now.');
+    runner.signal('SIGTERM');
+    expect(await runner.exited).toBe(143);
+    expect(runner.output().match(/has ended/g)).toHaveLength(1);
+    await scene.nothingIsLeft();
+  });
+
   it('takes over names that nobody uses any more', async () => {
     const scene = await startScene();
     await scene.machine.run('ip', 'netns', 'add', 'bookinfo-details-v1');
