@@ -1,7 +1,11 @@
 import type { Plan } from './plan.ts';
 
 /** What is printed when everything is ready. */
-export function banner({ members, network, page, traces }: Plan, prometheus: string | undefined): string {
+export function banner(
+  { members, network, page, traces }: Plan,
+  logs: string,
+  prometheus: string | undefined,
+): string {
   const meshed = members.filter(({ agent }) => agent !== undefined);
   const [first] = meshed;
   const width = Math.max(...members.map(({ name }) => name.length));
@@ -26,6 +30,7 @@ ${rows.join('\n')}
 Worth typing in another terminal:
 
 ${tries.map((line) => `  ${line}\n`).join('')}
+What services and sidecars say is in ${logs}.
 Ctrl-C ends all of it and leaves nothing behind.
 `;
 }

@@ -170,7 +170,7 @@ async function start(runner: Runner, plan: Plan, folder: string, open: Open): Pr
   if (agents > 0) say(`Starting ${agents} sidecars`);
   await ready(plan, running, end);
   const prometheus = await startPrometheus(plan, folder, open, hurry);
-  say(banner(plan, prometheus));
+  say(banner(plan, logs, prometheus));
   for (const each of running) {
     void each.exited.then(() => {
       if (!end.aborted) say(`${each.name} has ended (${each.ended()}):\n${each.tail()}`);

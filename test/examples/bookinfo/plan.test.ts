@@ -98,7 +98,7 @@ describe.each(['redirect', 'none'] as const)('the plan in mode %s', (mode) => {
 
   it('names page and members when it is ready', () => {
     const whole = plan(mode);
-    const text = banner(whole, undefined);
+    const text = banner(whole, '/tmp/x/log', undefined);
     expect(text).toContain(whole.page);
     for (const name of WITH_SIDECAR) expect(text).toContain(name);
     expect(text).not.toContain('undefined');
