@@ -36,6 +36,8 @@ async function run(name: string | undefined, args: readonly string[]): Promise<n
       return (await import('./istio-iptables.ts')).istioIptables(name, args);
     case 'validate':
       return (await import('./validate.ts')).validate(args);
+    case 'kube-inject':
+      return (await import('./kube-inject.ts')).kubeInject(args);
     case 'version':
       return (await import('./version.ts')).version(args);
     case 'mesh':
