@@ -148,3 +148,10 @@ export const PROXY_UID = 1337;
 export function podName({ name, generateName }: Metadata, owner?: Owner): string {
   return name || (generateName ? `${generateName}***` : '') || owner?.name || 'a pod without a name';
 }
+
+/** The pod with more annotations; what it has of them already is replaced. */
+export function withAnnotations(pod: Pod, annotations: StringMap): Pod {
+  if (Object.keys(annotations).length === 0) return pod;
+  const { metadata } = pod;
+  return { ...pod, metadata: { ...metadata, annotations: { ...metadata.annotations, ...annotations } } };
+}

@@ -20,6 +20,9 @@ export interface TemplateInput {
   readonly native: boolean;
 }
 
+/** 1.5 did not do the same by both ways: annotations with the redirection in files, canonical labels by the webhook. */
+export type Via = 'file' | 'webhook';
+
 /** What a pod gets. */
 export interface Overlay {
   readonly initContainers: readonly Container[];
