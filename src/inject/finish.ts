@@ -7,11 +7,17 @@ import { mergeScrape, SCRAPE_ENV } from './prometheus.ts';
 import { hasStatusPort, statusPortOf, type TemplateInput } from './template/input.ts';
 
 /** What depends on the whole pod: Prometheus, probes, the environment that the webhook's URL asks for. */
-export function finish(pod: Pod, input: TemplateInput, proxyEnv: StringMap, warnings: string[]): Pod {
+export function finish(
+  pod: Pod,
+  input: TemplateInput,
+  proxyEnv: StringMap,
+  formerPorts: readonly string[],
+  warnings: string[],
+): Pod {
   const { values, mesh, compat } = input;
   const statusPort = hasStatusPort(input) ? Number(statusPortOf(input)) : 0;
   const annotations = { ...pod.metadata.annotations, ...values.webhook.injectedAnnotations };
-  const scrape = mergeScrape(annotations, mesh.enablePrometheusMerge, statusPort);
+  const scrape = mergeScrape(annotations, mesh.enablePrometheusMerge, statusPort, formerPorts);
   const asked = input.pod.metadata.annotations?.[ANNOTATION.rewriteProbes];
   const rewrite =
     statusPort > 0 &&

@@ -9,7 +9,7 @@ import { type Owner, type Pod, PROXY, podName, type StringMap, withAnnotations }
 import { type ProxyConfig, readProxyConfig } from './mesh.ts';
 import { applyPatches } from './patches.ts';
 import type { SkipReason } from './policy.ts';
-import { removeInjection } from './remove.ts';
+import { formerPorts, removeInjection } from './remove.ts';
 import { type InjectionSettings, parseFile } from './settings.ts';
 import { writeStatus } from './status.ts';
 import type { TemplateInput, Via } from './template/input.ts';
@@ -61,6 +61,7 @@ export function injectPod(request: InjectionRequest): Injection {
     applyPatches(assemble(bare, overlay, input, via, warnings), input, warnings),
     input,
     request.proxyEnv ?? {},
+    formerPorts(request.pod),
     warnings,
   );
   const status = writeStatus(bare, pod, compat, settings.version, values.revision || 'default');

@@ -149,7 +149,10 @@ function redirect<T extends Action>(action: T, path: string, statusPort: number)
   return {
     ...rest,
     httpGet: {
-      ...kept,
+      // Null and an empty list say nothing, and would not come back when this is undone.
+      ...Object.fromEntries(
+        Object.entries(kept).filter(([, value]) => value !== null && !isEmptyList(value)),
+      ),
       path,
       port: statusPort,
       // The agent speaks plain HTTP here; it asks the application by HTTPS.
@@ -158,29 +161,32 @@ function redirect<T extends Action>(action: T, path: string, statusPort: number)
   } as unknown as T;
 }
 
+function isEmptyList(value: unknown): boolean {
+  return Array.isArray(value) && value.length === 0;
+}
+
 /**
  * Undoes `rewriteProbes` by what the proxy's environment says. Ports that had names have numbers afterwards.
  * @param probers the parsed value of `ISTIO_KUBE_APP_PROBERS`
  */
 export function restoreProbes(container: Container, probers: Fields): Container {
   const changed: { [K in ProbeName]?: Probe } & { lifecycle?: Lifecycle } = {};
-  const original = <T extends Action>(action: T): T | undefined => {
-    const path = action.httpGet?.path;
-    const prober = path === undefined || path === null ? undefined : probers[path];
-    if (!isObject(prober)) return undefined;
+  const original = <T extends Action>(action: T, path: string): T | undefined => {
+    const prober = probers[path];
+    if (!goesToAgent(action, path) || !isObject(prober)) return undefined;
     const { httpGet: _moved, ...rest } = action;
     const { timeoutSeconds: _kept, ...source } = prober;
     return { ...rest, ...source } as unknown as T;
   };
-  for (const [member] of PROBES) {
+  for (const [member, end] of PROBES) {
     const probe = container[member];
-    const restored = probe && original(probe);
+    const restored = probe && original(probe, `/app-health/${container.name}/${end}`);
     if (restored) changed[member] = restored;
   }
   const { lifecycle } = container;
-  for (const [member] of HOOKS) {
+  for (const [member, end] of HOOKS) {
     const hook = lifecycle?.[member];
-    const restored = hook && original(hook);
+    const restored = hook && original(hook, `/app-lifecycle/${container.name}/${end}`);
     if (restored) changed.lifecycle = { ...(changed.lifecycle ?? lifecycle), [member]: restored };
   }
   return Object.keys(changed).length === 0 ? container : { ...container, ...changed };

@@ -10,6 +10,7 @@ const PATH = '/stats/prometheus';
 const METRICS_PORT = '15090';
 const NAMES = ['scrape', 'path', 'port'] as const;
 type Name = (typeof NAMES)[number];
+export const SCRAPE_ANNOTATIONS: readonly string[] = NAMES.map((name) => `prometheus.io/${name}`);
 
 export interface ScrapeAnnotations {
   readonly annotations: StringMap;
@@ -20,12 +21,14 @@ export interface ScrapeAnnotations {
 /**
  * Turns a pod's Prometheus annotations to the agent.
  * @param statusPort of the agent, 0 when it has none
+ * @param former ports at which the agent of an earlier injection may have been: annotations that turn there say nothing
  * @returns undefined when they stay as they are
  */
 export function mergeScrape(
   annotations: StringMap,
   enabled: boolean,
   statusPort: number,
+  former: readonly string[],
 ): ScrapeAnnotations | undefined {
   const own = annotations[ANNOTATION.mergeMetrics];
   if (!(own === undefined ? enabled : parseTruth(own) === true)) return undefined;
@@ -37,6 +40,8 @@ export function mergeScrape(
     else if (!found.has(name) || key === `prometheus.io/${name}`) found.set(name, value);
   }
   const port = statusPort > 0 ? String(statusPort) : METRICS_PORT;
+  const turned = found.get('path') === PATH && found.get('scrape') === 'true';
+  if (turned && former.includes(found.get('port') ?? '')) found.clear();
   if (found.get('scrape') === 'false' || found.get('port') === port) return undefined;
   const wanted = Object.fromEntries(
     NAMES.flatMap((name) => {
@@ -57,8 +62,9 @@ export function mergeScrape(
 export function restoreScrape(annotations: StringMap, env: string | undefined): StringMap {
   const before = env === undefined ? undefined : parseJson(env);
   if (!isObject(before)) return annotations;
-  const names = NAMES.map((name) => `prometheus.io/${name}`);
-  const rest = Object.fromEntries(Object.entries(annotations).filter(([key]) => !names.includes(key)));
+  const rest = Object.fromEntries(
+    Object.entries(annotations).filter(([key]) => !SCRAPE_ANNOTATIONS.includes(key)),
+  );
   for (const name of NAMES) {
     const value = before[name];
     if (typeof value === 'string') rest[`prometheus.io/${name}`] = value;

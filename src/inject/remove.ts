@@ -1,13 +1,15 @@
 /** Takes an earlier injection out of a pod, so that the next one finds what its user has written. */
 import { ANNOTATION } from './annotations.ts';
-import { parseJson } from './checks.ts';
+import { itemsOf, parseJson } from './checks.ts';
 import { type Fields, isObject, listOf, without } from './json.ts';
-import { type Container, type Pod, PROXY, type StringMap } from './kubernetes.ts';
+import { type Container, type Pod, type PodSpec, PROXY, type StringMap } from './kubernetes.ts';
 import { PROBERS, restoreProbes } from './probes.ts';
-import { restoreScrape, SCRAPE_ENV } from './prometheus.ts';
+import { restoreScrape, SCRAPE_ANNOTATIONS, SCRAPE_ENV } from './prometheus.ts';
 import { type InjectionStatus, readStatus } from './status.ts';
 import { applicationPorts } from './template/input.ts';
 
+/** Where the agent is unless somebody says otherwise: its status port, and its metrics without one. */
+const USUAL_PORTS = ['15020', '15090'];
 const METADATA_ENV = 'ISTIO_METAJSON_ANNOTATIONS';
 
 /** Annotations that 1.5 writes beside the status, each with the option of istio-iptables that has its value. */
@@ -58,7 +60,7 @@ export function removeInjection(pod: Pod, injectedAnnotations: StringMap): Pod {
       'annotations',
       Object.keys(annotations).length > 0 ? annotations : undefined,
     ),
-    spec: lists(spec, {
+    spec: lists(spec, status, {
       initContainers: restore('initContainers'),
       containers,
       volumes: listOf(spec.volumes).filter(({ name }) => !status.volumes.includes(name)),
@@ -69,19 +71,45 @@ export function removeInjection(pod: Pod, injectedAnnotations: StringMap): Pod {
   };
 }
 
+/**
+ * The ports at which the agent of an earlier injection may have answered: those that are kept from Envoy. None when its proxy says
+ * what the user's annotations were.
+ */
+export function formerPorts({ metadata, spec }: Pod): readonly string[] {
+  if (readStatus(metadata.annotations) === undefined) return [];
+  const all = [...listOf(spec.initContainers), ...listOf(spec.containers)];
+  const known = all.some(
+    ({ name, env }) => name === PROXY && listOf(env).some((each) => each.name === SCRAPE_ENV),
+  );
+  return known ? [] : [...USUAL_PORTS, ...all.flatMap((each) => itemsOf(optionOf(each, '-d') ?? ''))];
+}
+
+/** What follows an option of istio-iptables. */
+function optionOf(init: Container | undefined, flag: string): string | undefined {
+  const args = [...listOf(init?.command), ...listOf(init?.args)];
+  return args.includes(flag) ? args[args.indexOf(flag) + 1] : undefined;
+}
+
 function overridden(overrides: unknown, member: string): readonly Container[] {
   const list = isObject(overrides) ? overrides[member] : undefined;
   return Array.isArray(list) ? list.filter((item) => isObject(item) && typeof item['name'] === 'string') : [];
 }
 
-/** A list that is empty was most likely not there; `containers` has to be. */
-function lists<T extends Fields>(spec: T, changed: Readonly<Record<string, readonly unknown[]>>): T {
-  let result: Fields = spec;
-  for (const [name, value] of Object.entries(changed)) {
-    if (spec[name] === undefined && value.length === 0) continue;
+/** A list that is empty now was most likely not there; `containers` has to be. One that nothing was taken from stays as it is. */
+function lists(
+  spec: PodSpec,
+  status: InjectionStatus,
+  changed: Readonly<
+    Record<'initContainers' | 'containers' | 'volumes' | 'imagePullSecrets', readonly unknown[]>
+  >,
+): PodSpec {
+  let result = spec;
+  for (const name of ['initContainers', 'containers', 'volumes', 'imagePullSecrets'] as const) {
+    const value = changed[name];
+    if (value.length === 0 && status[name].length === 0) continue;
     result = list(result, name, value.length > 0 || name === 'containers' ? value : undefined);
   }
-  return result as T;
+  return result;
 }
 
 function list<T extends Fields>(object: T, name: string, value: unknown): T {
@@ -99,18 +127,25 @@ function withoutOurs(
   before: { readonly written: unknown; readonly init: Container | undefined; readonly ports: string },
 ): StringMap {
   const written = isObject(before.written) ? before.written : {};
-  const args = [...listOf(before.init?.command), ...listOf(before.init?.args)];
-  const option = (flag: string) => (args.includes(flag) ? args[args.indexOf(flag) + 1] : undefined);
-  const isOurs = (name: string, value: string): boolean => {
-    if (name === ANNOTATION.status || name === ANNOTATION.overrides) return true;
-    if (compat === '1.30') return false;
-    if (Object.hasOwn(written, name)) return false;
-    if (injected[name] === value) return true;
+  const option = (flag: string) => optionOf(before.init, flag);
+  const isRedirection = (name: string, value: string): boolean => {
     if (name === ANNOTATION.includeInboundPorts) return value === before.ports;
     const flag = REDIRECT[name];
     if (flag === undefined) return false;
-    if (before.init === undefined) return true;
-    return value === option(flag) || (flag === '-d' && `15090,${value}` === option(flag));
+    return (
+      before.init === undefined ||
+      value === option(flag) ||
+      (flag === '-d' && `15090,${value}` === option(flag))
+    );
   };
-  return Object.fromEntries(Object.entries(annotations).filter(([name, value]) => !isOurs(name, value)));
+  const entries = Object.entries(annotations).flatMap(([name, value]): [string, string][] => {
+    if (name === ANNOTATION.status || name === ANNOTATION.overrides) return [];
+    const was = written[name];
+    if (compat === '1.5' && isRedirection(name, value)) return typeof was === 'string' ? [[name, was]] : [];
+    if (compat === '1.5' && was === undefined) {
+      if (injected[name] === value || SCRAPE_ANNOTATIONS.includes(name)) return [];
+    }
+    return [[name, value]];
+  });
+  return Object.fromEntries(entries);
 }
