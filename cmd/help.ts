@@ -15,6 +15,7 @@ Commands:
   mesh --meshDir <dir> --for <pod>   what a sidecar gets of a mesh, and why
   validate -f <path>                 check the YAML of a mesh: Sidecar, ServiceEntry, Service ...
   kube-inject -f <file>              add the sidecar to the Pods of a YAML file
+  injector                           the webhook that adds it as Kubernetes creates Pods
   version                            print the version
   help [<command>]                   print this, or the help of a command
 

@@ -38,6 +38,8 @@ async function run(name: string | undefined, args: readonly string[]): Promise<n
       return (await import('./validate.ts')).validate(args);
     case 'kube-inject':
       return (await import('./kube-inject.ts')).kubeInject(args);
+    case 'injector':
+      return (await import('./injector.ts')).injector(args);
     case 'version':
       return (await import('./version.ts')).version(args);
     case 'mesh':
