@@ -7,6 +7,7 @@ import {
   isNode,
   isScalar,
   isSeq,
+  type Node,
   type ParsedNode,
   parseDocument,
   type ScalarTag,
@@ -14,7 +15,7 @@ import {
   visit,
 } from 'yaml';
 import { InputError } from '../platform/errors.ts';
-import { isObject, sameJson } from './json.ts';
+import { sameJson } from './json.ts';
 import { diff, type Operation } from './patch.ts';
 
 /** A document of a stream. All texts together are the stream. */
@@ -127,22 +128,22 @@ function printChanged(
   after: unknown,
 ): string {
   const shared = hasAliases(document);
+  const pads = padsBrackets(document, text);
   try {
     for (const operation of diff(before, after)) apply(document, operation);
     if (shared && !sameJson(document.toJS(), after)) throw new Error('an alias shares what was changed');
   } catch {
     // Anchors and merge keys may share what has to differ now: then the value is written out, without its comments.
-    document.contents = document.createNode(after) as ParsedNode;
+    document.contents = nodeOf(document, after) as ParsedNode;
   }
   const printed = document.toString({
     lineWidth: 0,
     minContentWidth: 0,
     doubleQuotedMinMultiLineLength: Number.MAX_SAFE_INTEGER,
     indentSeq: indentsLists(text),
-    flowCollectionPadding: /\{ \S/.test(text),
+    flowCollectionPadding: pads,
   });
-  const complete = text.endsWith('\n') || printed.endsWith('\n') ? printed : `${printed}\n`;
-  return text.includes('\r\n') ? complete.replaceAll(/\r?\n/g, '\r\n') : complete;
+  return text.includes('\r\n') ? printed.replaceAll(/\r?\n/g, '\r\n') : printed;
 }
 
 function hasAliases(document: Document.Parsed<ParsedNode>): boolean {
@@ -163,28 +164,42 @@ function indentsLists(text: string): boolean {
   return item.length > key.length;
 }
 
+/** Whether brackets have a blank inside: as the first that holds something. */
+function padsBrackets(document: Document.Parsed<ParsedNode>, text: string): boolean {
+  let pads: boolean | undefined;
+  visit(document, {
+    Collection: (_, node) => {
+      if (node.flow !== true || node.items.length === 0 || !node.range) return undefined;
+      pads = text[node.range[0] + 1] === ' ';
+      return visit.BREAK;
+    },
+  });
+  return pads ?? false;
+}
+
 function apply(document: Document.Parsed<ParsedNode>, operation: Operation): void {
   const path = operation.path.slice(1).split('/').map(unescapePointer);
   const last = path.pop() ?? '';
   let node: unknown = document.contents;
-  for (const name of path) node = own(document, node, name);
+  if (operation.op !== 'remove') toLines(node);
+  for (const name of path) {
+    node = own(document, node, name);
+    if (operation.op !== 'remove') toLines(node);
+  }
   if (isSeq(node)) {
     const index = Number(last);
     if (operation.op === 'remove') node.items.splice(index, 1);
-    else if (operation.op === 'add') node.items.splice(index, 0, document.createNode(operation.value));
-    else node.items[index] = document.createNode(operation.value);
-    if (node.items.length > 0 && node.flow === true && node.items.some(isBlock)) node.flow = false;
+    else if (operation.op === 'add') node.items.splice(index, 0, nodeOf(document, operation.value));
+    else node.items[index] = nodeOf(document, operation.value);
   } else if (isMap(node)) {
     if (operation.op === 'remove') node.delete(last);
-    else node.set(last, document.createNode(operation.value));
-    if (node.flow === true && isObject(operation.op === 'remove' ? undefined : operation.value))
-      node.flow = false;
+    else node.set(last, nodeOf(document, operation.value));
   } else throw new Error(`${operation.path}: there is no such node`);
 }
 
-/** A list in brackets that gets an object is written in lines from now on. */
-function isBlock(item: unknown): boolean {
-  return isMap(item) && item.flow !== true;
+/** What gets more to hold is written in lines from now on, not in brackets. */
+function toLines(node: unknown): void {
+  if ((isMap(node) || isSeq(node)) && node.flow === true) node.flow = false;
 }
 
 /** A member or an item of a node. An alias is replaced by a copy first: what it stands for must not change with it. */
@@ -212,4 +227,9 @@ function copyOf(document: Document.Parsed<ParsedNode>, alias: Alias): unknown {
 
 function unescapePointer(name: string): string {
   return name.replaceAll('~1', '/').replaceAll('~0', '~');
+}
+
+/** Without anchors: that two containers have the same resources does not make them one thing. */
+function nodeOf(document: Document.Parsed<ParsedNode>, value: unknown): Node {
+  return document.createNode(value, { aliasDuplicateObjects: false });
 }

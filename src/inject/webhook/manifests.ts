@@ -43,7 +43,12 @@ export function printManifests(
     webhookConfiguration(options, settings),
   ];
   const head = `# The Secret "${NAME}-certs" has to have cert-chain.pem, key.pem and root-cert.pem, for ${NAME}.${namespace}.svc.\n`;
-  return head + objects.map((object) => `---\n${stringify(object, { lineWidth: 0 })}`).join('');
+  return (
+    head +
+    objects
+      .map((object) => `---\n${stringify(object, { lineWidth: 0, aliasDuplicateObjects: false })}`)
+      .join('')
+  );
 }
 
 /** It may read and patch its own webhook configuration, and nothing else. */
