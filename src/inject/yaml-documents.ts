@@ -17,6 +17,7 @@ import {
 import { InputError } from '../platform/errors.ts';
 import { sameJson } from './json.ts';
 import { diff, type Operation } from './patch.ts';
+import { spliceLines } from './yaml-splice.ts';
 
 /** A document of a stream. All texts together are the stream. */
 export interface YamlPiece {
@@ -127,10 +128,15 @@ function printChanged(
   before: unknown,
   after: unknown,
 ): string {
-  const shared = hasAliases(document);
+  const operations = diff(before, after).map((operation) => ({ operation, path: pathOf(operation) }));
+  if (operations.length === 0) return text;
+  const shared = text.includes('*') && hasAliases(document);
+  const indentSeq = indentsLists(text);
+  const spliced = shared ? undefined : spliceLines(document, text, operations, indentSeq);
+  if (spliced !== undefined) return spliced;
   const pads = padsBrackets(document, text);
   try {
-    for (const operation of diff(before, after)) apply(document, operation);
+    for (const { operation, path } of operations) apply(document, operation, path);
     if (shared && !sameJson(document.toJS(), after)) throw new Error('an alias shares what was changed');
   } catch {
     // Anchors and merge keys may share what has to differ now: then the value is written out, without its comments.
@@ -140,7 +146,7 @@ function printChanged(
     lineWidth: 0,
     minContentWidth: 0,
     doubleQuotedMinMultiLineLength: Number.MAX_SAFE_INTEGER,
-    indentSeq: indentsLists(text),
+    indentSeq,
     flowCollectionPadding: pads,
   });
   return text.includes('\r\n') ? printed.replaceAll(/\r?\n/g, '\r\n') : printed;
@@ -177,9 +183,9 @@ function padsBrackets(document: Document.Parsed<ParsedNode>, text: string): bool
   return pads ?? false;
 }
 
-function apply(document: Document.Parsed<ParsedNode>, operation: Operation): void {
-  const path = operation.path.slice(1).split('/').map(unescapePointer);
-  const last = path.pop() ?? '';
+function apply(document: Document.Parsed<ParsedNode>, operation: Operation, whole: readonly string[]): void {
+  const path = whole.slice(0, -1);
+  const last = whole.at(-1) ?? '';
   let node: unknown = document.contents;
   if (operation.op !== 'remove') toLines(node);
   for (const name of path) {
@@ -225,8 +231,11 @@ function copyOf(document: Document.Parsed<ParsedNode>, alias: Alias): unknown {
   return copy;
 }
 
-function unescapePointer(name: string): string {
-  return name.replaceAll('~1', '/').replaceAll('~0', '~');
+function pathOf({ path }: Operation): readonly string[] {
+  return path
+    .slice(1)
+    .split('/')
+    .map((name) => name.replaceAll('~1', '/').replaceAll('~0', '~'));
 }
 
 /** Without anchors: that two containers have the same resources does not make them one thing. */
