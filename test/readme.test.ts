@@ -12,6 +12,8 @@ import { waitHelp } from '../src/health/wait-args.ts';
 import { iptablesHelp } from '../src/iptables/help.ts';
 import { showHelp } from '../src/mesh/show/show-args.ts';
 import { validateHelp } from '../src/mesh/validate/validate-args.ts';
+import { kubeInjectHelp } from '../src/inject/kube-inject-args.ts';
+import { injectorHelp } from '../src/inject/webhook/injector-args.ts';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const read = (path: string) => readFile(join(root, path), 'utf8');
@@ -67,6 +69,7 @@ describe('commands', () => {
   const commands = pages.flatMap(({ path, text }) => commandsOf(text).map((line) => ({ path, line })));
   const calls = commands.flatMap(({ path, line }) =>
     [...line.matchAll(/\bpilot-agent(?:\.cjs)? ([a-z]+(?:-[a-z]+)*)([^|;&]*)/g)].map(
+    [...line.matchAll(/\bpilot-agent(?:\.cjs)? ([a-z][a-z-]*)\b([^|;&]*)/g)].map(
       ([call, command = '', rest = '']) => ({
         path,
         call,
@@ -125,6 +128,8 @@ function flagsOf(command: string): readonly string[] {
   }
   const helps: Readonly<Record<string, string>> = {
     mesh: showHelp,
+    'kube-inject': kubeInjectHelp,
+    injector: injectorHelp,
     request: requestHelp,
     restart: restartHelp,
     status: statusHelp,

@@ -42,6 +42,11 @@ function compareLists(
   path: string,
   operations: Operation[],
 ): void {
+  if (before.length === after.length && ![...before, ...after].some(isNamed)) {
+    for (const [index, value] of after.entries())
+      compare(before[index], value, `${path}/${index}`, operations);
+    return;
+  }
   const wanted = new Set(after.map(keyOf));
   const now: { readonly key: string; readonly value: unknown }[] = [];
   for (const value of before) now.push({ key: keyOf(value), value });
@@ -69,6 +74,10 @@ function compareLists(
   for (let index = now.length - 1; index >= after.length; index -= 1) {
     operations.push({ op: 'remove', path: `${path}/${index}` });
   }
+}
+
+function isNamed(item: unknown): boolean {
+  return isObject(item) && typeof item['name'] === 'string';
 }
 
 /** What an item of a list is: its name, or else all of it. */

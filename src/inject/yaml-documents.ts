@@ -131,7 +131,7 @@ function printChanged(
   const operations = diff(before, after).map((operation) => ({ operation, path: pathOf(operation) }));
   if (operations.length === 0) return text;
   const shared = text.includes('*') && hasAliases(document);
-  const indentSeq = indentsLists(text);
+  const indentSeq = indentsLists(document, text);
   const spliced = shared ? undefined : spliceLines(document, text, operations, indentSeq);
   if (spliced !== undefined) return spliced;
   const pads = padsBrackets(document, text);
@@ -163,11 +163,19 @@ function hasAliases(document: Document.Parsed<ParsedNode>): boolean {
   return found;
 }
 
-/** Whether the items of lists are further right than their key. */
-function indentsLists(text: string): boolean {
-  const [, key = '', item = ''] =
-    /^( *)[^\s#-][^\n]*:[ \t]*(?:#[^\n]*)?\r?\n(?:\s*(?:#[^\n]*)?\n)*( *)- /m.exec(text) ?? [];
-  return item.length > key.length;
+/** Whether the items of lists are further right than their key: as in the first list that is written in lines. */
+function indentsLists(document: Document.Parsed<ParsedNode>, text: string): boolean {
+  const column = (position: number) => position - (text.lastIndexOf('\n', position - 1) + 1);
+  let indents: boolean | undefined;
+  visit(document, {
+    Pair: (_, { key, value }) => {
+      if (!isSeq(value) || value.flow === true || !value.range || !isNode(key) || !key.range)
+        return undefined;
+      indents = column(value.range[0]) > column(key.range[0]);
+      return visit.BREAK;
+    },
+  });
+  return indents ?? false;
 }
 
 /** Whether brackets have a blank inside: as the first that holds something. */

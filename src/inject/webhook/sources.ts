@@ -33,30 +33,39 @@ export function settingsLoader(
   nativeSidecars: boolean | undefined,
 ): () => Promise<InjectionSettings> {
   const seen = new Set<string>();
+  const read = async (file: SourceFile): Promise<FileText> => {
+    const found = await readSource(file);
+    if (found.text !== undefined) seen.add(file.path);
+    return found.missing && !file.required && !seen.has(file.path) ? { text: undefined } : found;
+  };
   return async () => {
-    const problems: string[] = [];
-    const read = async ({ flag, path, required }: SourceFile): Promise<string | undefined> => {
-      try {
-        const text = await readFile(path, 'utf8');
-        seen.add(path);
-        return text;
-      } catch (thrown) {
-        const missing = errorCode(thrown) === 'ENOENT';
-        if (required || !missing || seen.has(path)) {
-          problems.push(`${flag}: cannot be read: ${toError(thrown).message}`);
-        }
-        return undefined;
-      }
-    };
-    const [mesh, inject, values] = await Promise.all([
-      read(files.mesh),
-      read(files.inject),
-      read(files.values),
-    ]);
-    // InputError with every problem of every file.
-    if (problems.length > 0) throw new InputError(problems);
+    const [mesh, inject, values] = textsOf(
+      await Promise.all([read(files.mesh), read(files.inject), read(files.values)]),
+    );
     return readSettings({ mesh, inject, values }, compat, nativeSidecars);
   };
+}
+
+interface FileText {
+  readonly text: string | undefined;
+  readonly problem?: string;
+  readonly missing?: boolean;
+}
+
+async function readSource({ flag, path }: SourceFile): Promise<FileText> {
+  try {
+    return { text: await readFile(path, 'utf8') };
+  } catch (thrown) {
+    const problem = `${flag}: cannot be read: ${toError(thrown).message}`;
+    return { text: undefined, problem, missing: errorCode(thrown) === 'ENOENT' };
+  }
+}
+
+/** @throws InputError with the problem of each file that has one */
+function textsOf(files: readonly FileText[]): readonly (string | undefined)[] {
+  const problems = files.flatMap(({ problem }) => problem ?? []);
+  if (problems.length > 0) throw new InputError(problems);
+  return files.map(({ text }) => text);
 }
 
 /** @throws InputError that names the flags */
@@ -64,14 +73,7 @@ export async function loadKeyPair(files: {
   readonly cert: SourceFile;
   readonly key: SourceFile;
 }): Promise<KeyPair> {
-  const problems: string[] = [];
-  const read = ({ flag, path }: SourceFile) =>
-    readFile(path, 'utf8').catch((thrown: unknown) => {
-      problems.push(`${flag}: cannot be read: ${toError(thrown).message}`);
-      return '';
-    });
-  const [cert, key] = await Promise.all([read(files.cert), read(files.key)]);
-  if (problems.length > 0) throw new InputError(problems);
+  const [cert = '', key = ''] = textsOf(await Promise.all([readSource(files.cert), readSource(files.key)]));
   return { cert, key };
 }
 
