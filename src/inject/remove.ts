@@ -29,7 +29,7 @@ const REDIRECT: Readonly<Record<string, string>> = {
 export function removeInjection(pod: Pod, injectedAnnotations: StringMap): Pod {
   const { metadata, spec } = pod;
   const status = readStatus(metadata.annotations);
-  if (status === undefined) return pod;
+  if (status === undefined) return withoutStatus(pod);
   const all = [...listOf(spec.initContainers), ...listOf(spec.containers)];
   const ours = (name: string) => status.containers.includes(name) || status.initContainers.includes(name);
   const proxy = all.find(({ name }) => name === PROXY && ours(name));
@@ -69,6 +69,13 @@ export function removeInjection(pod: Pod, injectedAnnotations: StringMap): Pod {
       ),
     }),
   };
+}
+
+/** A status that says nothing must not get into the environment of the next proxy. */
+function withoutStatus(pod: Pod): Pod {
+  const { annotations } = pod.metadata;
+  if (annotations?.[ANNOTATION.status] === undefined) return pod;
+  return { ...pod, metadata: { ...pod.metadata, annotations: without(annotations, ANNOTATION.status) } };
 }
 
 /**
@@ -142,9 +149,8 @@ function withoutOurs(
     if (name === ANNOTATION.status || name === ANNOTATION.overrides) return [];
     const was = written[name];
     if (compat === '1.5' && isRedirection(name, value)) return typeof was === 'string' ? [[name, was]] : [];
-    if (compat === '1.5' && was === undefined) {
-      if (injected[name] === value || SCRAPE_ANNOTATIONS.includes(name)) return [];
-    }
+    if (compat === '1.5' && was === undefined && SCRAPE_ANNOTATIONS.includes(name)) return [];
+    if (compat === '1.5' && injected[name] === value) return typeof was === 'string' ? [[name, was]] : [];
     return [[name, value]];
   });
   return Object.fromEntries(entries);

@@ -27,7 +27,7 @@ export interface SettingsTexts {
 
 /**
  * Makes the settings from the contents of the mesh config, the values and the injection config.
- * @param compat undefined: 1.5, unless the injection config says otherwise
+ * @param nativeSidecars undefined: as the values say, or else as `compat` has it
  * @throws InputError with everything that is wrong in all of the files
  */
 export function readSettings(

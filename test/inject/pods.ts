@@ -104,6 +104,8 @@ const moreAnnotations = fc.record(
       'holdApplicationUntilProxyStarts: true',
       '{"proxyMetadata":{"A":"1"}}',
     ),
+    'sidecar.istio.io/status': fc.constantFrom('', '{}', 'nonsense', '{"containers":[]}'),
+    'container.seccomp.security.alpha.kubernetes.io/istio-proxy': fc.constant('mine'),
     'prometheus.io/scrape': fc.constantFrom('true', 'false'),
     'prometheus.io/port': fc.constantFrom('9090', '9091'),
     'prometheus.io/path': fc.constantFrom('/metrics', '/stats/prometheus'),

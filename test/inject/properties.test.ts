@@ -71,8 +71,8 @@ describe.each(ways)('$compat by $via, $with', ({ via, settings }) => {
       fc.property(arbitraryPod, (pod) => {
         const injected = inject(pod);
         expect(injected.metadata.labels).toMatchObject(pod.metadata.labels ?? {});
-        // Those turn to the agent, and 1.5 writes the ports that are in force.
-        const scraped = /^prometheus\.io\/|excludeInboundPorts$/;
+        // Those turn to the agent, 1.5 writes the ports that are in force, and others are the administrator's.
+        const scraped = /^prometheus\.io\/|excludeInboundPorts$|\/status$|^container\.seccomp/;
         for (const [key, value] of Object.entries(pod.metadata.annotations ?? {})) {
           if (!scraped.test(key)) expect(injected.metadata.annotations?.[key]).toBe(value);
         }

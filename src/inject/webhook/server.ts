@@ -3,7 +3,7 @@ import { createServer, type Server } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import { createSecureContext } from 'node:tls';
 import type { Closable } from '../../platform/closable.ts';
-import { toError } from '../../platform/errors.ts';
+import { InputError, toError } from '../../platform/errors.ts';
 import { bindError } from '../../platform/ports.ts';
 
 /** A certificate chain and its key, in PEM. */
@@ -29,7 +29,7 @@ export interface HttpsServer extends Closable {
   readonly port: number;
   /**
    * Takes another certificate for new connections; those that are there go on with theirs.
-   * @throws Error when key and certificate do not belong together; the old ones stay
+   * @throws InputError when key and certificate do not belong together; the old ones stay
    */
   replaceKeyPair(keyPair: KeyPair): void;
 }
@@ -44,7 +44,7 @@ const TLS = { minVersion: 'TLSv1.2' } as const;
 
 /**
  * Starts an HTTPS server with a limit on everything that a client may do.
- * @throws Error when the key pair is none, EnvironmentError when the port cannot be bound
+ * @throws InputError when the key pair is none, EnvironmentError when the port cannot be bound
  */
 export async function startHttpsServer(options: HttpsServerOptions): Promise<HttpsServer> {
   const { handler, onError, deadlinesMs = DEADLINES } = options;
@@ -92,8 +92,15 @@ export async function startHttpsServer(options: HttpsServerOptions): Promise<Htt
 
 /** `setSecureContext` would take a pair that does not fit, and every handshake would fail. */
 function checked(keyPair: KeyPair): KeyPair {
-  createSecureContext({ ...TLS, ...keyPair });
-  return keyPair;
+  try {
+    createSecureContext({ ...TLS, ...keyPair });
+    return keyPair;
+  } catch (thrown) {
+    const why = toError(thrown).message;
+    throw new InputError([
+      `--tlsCertFile, --tlsKeyFile: these are no certificate and its key in PEM: ${why}`,
+    ]);
+  }
 }
 
 function listen(server: Server, { host, port, setting }: HttpsServerOptions): Promise<void> {

@@ -176,6 +176,17 @@ describe('a start that cannot be', () => {
     );
   });
 
+  it('says of a certificate and a key that they do not belong together', async () => {
+    const [one, other] = [await tempFolder(), await tempFolder()];
+    const certificates = {
+      ...(await testCertificates(one, HOST)),
+      key: (await testCertificates(other, HOST)).key,
+    };
+    await expect(startWebhook(undefined, { folder: one, certificates })).rejects.toThrow(
+      '--tlsCertFile, --tlsKeyFile: these are no certificate and its key',
+    );
+  });
+
   it('names the port that somebody has', async () => {
     const { injector } = await startWebhook();
     await expect(startWebhook(() => ['--port', String(injector.port)])).rejects.toThrow(/--port/);
