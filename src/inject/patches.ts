@@ -1,6 +1,7 @@
 import { InputError } from '../platform/errors.ts';
 import { itemsOf } from './checks.ts';
-import type { Metadata, Pod, PodSpec } from './kubernetes.ts';
+import { isObject } from './json.ts';
+import { type Metadata, type Pod, type PodSpec, PROXY } from './kubernetes.ts';
 import { mergePatch } from './merge.ts';
 import { type TemplateInput, written } from './template/input.ts';
 
@@ -21,7 +22,22 @@ export function applyPatches(pod: Pod, input: TemplateInput, warnings: string[])
   for (const name of names) {
     const patch = templates[name] ?? {};
     metadata = mergePatch(metadata, patch['metadata'] ?? {}) as Metadata;
-    spec = mergePatch(spec, patch['spec'] ?? {}) as PodSpec;
+    spec = mergePatch(spec, placed(patch['spec'], input.native)) as PodSpec;
   }
   return { ...pod, metadata, spec };
+}
+
+/** A patch says `containers` for the proxy, wherever that is: as a native sidecar it is an init container. */
+function placed(spec: unknown, native: boolean): unknown {
+  if (!isObject(spec)) return {};
+  const [here, there] = native ? ['initContainers', 'containers'] : ['containers', 'initContainers'];
+  const isProxy = (item: unknown) => isObject(item) && item['name'] === PROXY;
+  const from = spec[there];
+  if (!Array.isArray(from) || !from.some(isProxy)) return spec;
+  const to = spec[here];
+  return {
+    ...spec,
+    [here]: [...(Array.isArray(to) ? to : []), ...from.filter(isProxy)],
+    [there]: from.filter((item) => !isProxy(item)),
+  };
 }

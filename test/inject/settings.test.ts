@@ -137,6 +137,19 @@ sidecarInjectorWebhook:
     expect(status.volumes).toContain('extra');
   });
 
+  it.each([true, false])('that reach the proxy wherever it is, native: %s', (native) => {
+    const { proxy, pod } = inject({
+      compat: '1.30',
+      native,
+      values,
+      annotations: annotations('sidecar,big'),
+    });
+    expect(proxy.resources).toMatchObject({ limits: { cpu: '8' } });
+    const all = [...(pod.spec.initContainers ?? []), ...(pod.spec.containers ?? [])].map(({ name }) => name);
+    expect(all.filter((name) => name === 'istio-proxy')).toHaveLength(1);
+    expect(pod.spec.containers?.map(({ name }) => name)).toContain('helper');
+  });
+
   it('that an administrator may make the default', () => {
     expect(
       inject({ values, inject: 'defaultTemplates: [sidecar, noisy]' }).pod.metadata.labels,

@@ -2,6 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { injectPod } from '../../../src/inject/inject.ts';
 import { type Fields, isObject } from '../../../src/inject/json.ts';
+import { injectStream } from '../../../src/inject/kube-inject.ts';
 import { readSettings } from '../../../src/inject/settings.ts';
 import { ownerOf } from '../../../src/inject/webhook/owner.ts';
 import { type Reviewed, review } from '../../../src/inject/webhook/review.ts';
@@ -58,6 +59,17 @@ describe('an AdmissionReview with a Pod', () => {
           ...object,
           ...expected.pod,
         });
+      }),
+    );
+  });
+
+  it('comes out as kube-inject writes it', () => {
+    fc.assert(
+      fc.property(arbitraryPod, (any) => {
+        const metadata = { ...any.metadata, name: 'cart', namespace: 'shop' };
+        const object = { apiVersion: 'v1', kind: 'Pod', ...any, metadata };
+        const [{ after = '' } = {}] = injectStream(JSON.stringify(object), settings).documents;
+        expect(patched(object, review(reviewOf(object), settings, {}))).toEqual(JSON.parse(after));
       }),
     );
   });
