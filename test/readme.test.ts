@@ -9,11 +9,11 @@ import { requestHelp } from '../src/health/request-args.ts';
 import { restartHelp } from '../src/health/restart.ts';
 import { statusHelp } from '../src/health/status-args.ts';
 import { waitHelp } from '../src/health/wait-args.ts';
+import { kubeInjectHelp } from '../src/inject/kube-inject-args.ts';
+import { injectorHelp } from '../src/inject/webhook/injector-args.ts';
 import { iptablesHelp } from '../src/iptables/help.ts';
 import { showHelp } from '../src/mesh/show/show-args.ts';
 import { validateHelp } from '../src/mesh/validate/validate-args.ts';
-import { kubeInjectHelp } from '../src/inject/kube-inject-args.ts';
-import { injectorHelp } from '../src/inject/webhook/injector-args.ts';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const read = (path: string) => readFile(join(root, path), 'utf8');
@@ -69,7 +69,6 @@ describe('commands', () => {
   const commands = pages.flatMap(({ path, text }) => commandsOf(text).map((line) => ({ path, line })));
   const calls = commands.flatMap(({ path, line }) =>
     [...line.matchAll(/\bpilot-agent(?:\.cjs)? ([a-z]+(?:-[a-z]+)*)([^|;&]*)/g)].map(
-    [...line.matchAll(/\bpilot-agent(?:\.cjs)? ([a-z][a-z-]*)\b([^|;&]*)/g)].map(
       ([call, command = '', rest = '']) => ({
         path,
         call,
