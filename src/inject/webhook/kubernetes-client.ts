@@ -23,8 +23,6 @@ interface AdmissionApi {
   ): Promise<unknown>;
 }
 
-const LIBRARY: string = '@kubernetes/client-node';
-
 /**
  * @param kubeconfig a file; undefined: the service account of the pod, or what kubectl would take
  * @throws EnvironmentError when the library is not there, or there is no cluster
@@ -66,10 +64,10 @@ export async function connectToCluster(kubeconfig: string | undefined): Promise<
 
 async function load(): Promise<ClientLibrary> {
   try {
-    return (await import(LIBRARY)) as ClientLibrary;
+    return (await import('@kubernetes/client-node')) as unknown as ClientLibrary;
   } catch (thrown) {
     throw new EnvironmentError(
-      `${LIBRARY} cannot be loaded (${toError(thrown).message.split('\n')[0]}); set caBundle by hand and give --reconcileWebhookConfig=false`,
+      `@kubernetes/client-node cannot be loaded (${toError(thrown).message.split('\n')[0]}); set caBundle by hand and give --reconcileWebhookConfig=false`,
     );
   }
 }
