@@ -1,19 +1,21 @@
 /** A sidecar from a folder of YAML that captures nothing: its listeners are on loopback. */
 import { once } from 'node:events';
-import { chmod } from 'node:fs/promises';
+import { existsSync } from 'node:fs';
+import { chmod, copyFile } from 'node:fs/promises';
 import { createServer, get } from 'node:http';
 import { connect as connectHttp2, createServer as createHttp2Server } from 'node:http2';
 import { type AddressInfo, connect } from 'node:net';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
-import { startAgent } from '../support/agent.ts';
+import { PILOT_AGENT, startAgent } from '../support/agent.ts';
 import { startApplication } from '../support/application.ts';
 import { openApplication, openTcpServer } from '../support/http-application.ts';
 import { http1Load } from '../support/load.ts';
 import { startMeshAgent } from '../support/mesh-agent.ts';
 import { meshFolder, service, sidecar } from '../support/mesh-folder.ts';
 import { freePort, freePorts } from '../support/ports.ts';
-import { tempFolder } from '../support/temp-folder.ts';
+import { privateFolder, tempFolder } from '../support/temp-folder.ts';
+import { isRoot } from '../support/tools.ts';
 import { until } from '../support/until.ts';
 
 interface Answer {
@@ -200,6 +202,95 @@ describe('what arrives', () => {
     expect((await call(http, 'anything')).body).toBe('app anything');
     expect((await call(unix, 'anything')).body).toBe('over a socket');
     expect(await statOf(agent, `cluster.inbound\\|${unix}\\|\\|;.upstream_rq_200`)).toBe(1);
+  });
+});
+
+it('reports spans to Zipkin and passes the B3 headers on', async () => {
+  const spans: string[] = [];
+  const collector = await openApplication(onTestFinished, (request, response) => {
+    let body = '';
+    request.setEncoding('utf8').on('data', (chunk: string) => {
+      body += chunk;
+    });
+    request.on('end', () => {
+      spans.push(`${request.method} ${request.url} ${body}`);
+      response.writeHead(202).end();
+    });
+  });
+  const app = await openApplication(onTestFinished, (request, response) =>
+    response.end(JSON.stringify(request.headers)),
+  );
+  const port = await freePort();
+  const { folder } = await meshFolder({
+    'a.yaml': service({ name: 'web', ports: { http: [port, app.port] } }),
+  });
+  await startMeshAgent(folder, { args: ['--zipkinAddress', `127.0.0.1:${collector.port}`] });
+  const trace = '463ac35c9f6413ad48485a3953bb6124';
+  const answer = await new Promise<string>((resolve, reject) => {
+    const headers = {
+      host: 'web',
+      'x-b3-traceid': trace,
+      'x-b3-spanid': 'a2fb4a1d1a96d312',
+      'x-b3-sampled': '1',
+    };
+    get({ host: '127.0.0.1', port, headers, agent: false }, (response) => {
+      let body = '';
+      response.on('data', (chunk) => {
+        body += chunk;
+      });
+      response.on('end', () => resolve(body));
+    }).on('error', reject);
+  });
+  expect(JSON.parse(answer)).toMatchObject({
+    'x-b3-traceid': trace,
+    'x-b3-sampled': '1',
+    'x-b3-spanid': expect.not.stringMatching('a2fb4a1d1a96d312'),
+  });
+  const span = await until('the collector has a span', () => spans.find((each) => each.includes(trace)));
+  expect(span).toMatch(/^POST \/api\/v2\/spans /);
+  expect(span).toContain(`web.default.svc.cluster.local:${port}/*`);
+});
+
+describe('the agent', () => {
+  it('restarts Envoy over the same files, and leaves none of them when it ends', async () => {
+    const [app, port] = [await startApplication(), await freePort()];
+    const { folder } = await meshFolder({
+      'a.yaml': service({ name: 'web', ports: { http: [port, app.port] } }),
+    });
+    const agent = await startMeshAgent(folder, {
+      args: ['--drainDuration', '1s', '--parentShutdownDuration', '2s'],
+    });
+    await agent.post(agent.ports.status, '/restart', 30_000);
+    await agent.says('Epoch 1 is LIVE');
+    expect((await call(port, 'web')).status).toBe(200);
+    agent.signal('SIGTERM');
+    expect(await agent.exited).toBe(0);
+    expect(existsSync(join(agent.configPath, 'mesh'))).toBe(false);
+  });
+
+  it.runIf(isRoot)(
+    'derives again after it gave up root, from a program that only root can read',
+    async () => {
+      const [first, second, port] = [await startApplication(), await startApplication(), await freePort()];
+      const program = await privateFolder();
+      for (const name of ['pilot-agent.cjs', 'pilot-agent.main.cjs']) {
+        await copyFile(join(dirname(PILOT_AGENT), name), join(program, name));
+      }
+      const web = (to: number) => service({ name: 'web', ports: { http: [port, to] } });
+      const { folder, write } = await meshFolder({ 'a.yaml': web(first.port) });
+      await startMeshAgent(folder, { executable: join(program, 'pilot-agent.cjs') });
+      await write('a.yaml', web(second.port));
+      await until('the change is there', async () => {
+        await call(port, 'web');
+        return second.requests() > 0;
+      });
+    },
+  );
+
+  it.runIf(isRoot)('does not begin with a folder that its user cannot read', async () => {
+    const agent = await startAgent({ args: ['--meshDir', await privateFolder()] });
+    expect(await agent.exited).toBe(255);
+    expect(agent.output()).toMatch(/--meshDir .*: cannot be read by user 1337/);
   });
 });
 

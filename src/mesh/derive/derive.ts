@@ -117,8 +117,9 @@ export async function loadMesh(
       ? { kind: 'broken', errors, warnings }
       : { kind: 'sound', model: loaded.model, settings, warnings };
   } catch (thrown) {
-    const reason = toError(thrown).message;
-    return { kind: 'broken', errors: [`--meshDir ${meshDir}: cannot be read: ${reason}`], warnings: [] };
+    const reason = errorCode(thrown) ?? toError(thrown).message;
+    const error = `--meshDir ${meshDir}: cannot be read by user ${process.getuid?.()}: ${reason}; name a folder that it can read`;
+    return { kind: 'broken', errors: [error], warnings: [] };
   }
 }
 
