@@ -14,7 +14,7 @@ export async function meshDerive(): Promise<number> {
   return 0;
 }
 
-/** `openOwnProgram` gives the bundle as this descriptor. */
+/** `openChildProgram` gives the bundle as this descriptor. */
 const PROGRAM = 3;
 
 /** Another one for every other bundle; undefined when it was not started that way. */

@@ -44,8 +44,6 @@ async function run(name: string | undefined, args: readonly string[]): Promise<n
       return (await import('./version.ts')).version(args);
     case 'mesh':
       return (await import('./mesh.ts')).mesh(args);
-    case 'mesh-derive':
-      return (await import('./mesh-derive.ts')).meshDerive();
     case undefined:
     case '-h':
     case '--help':

@@ -1,4 +1,5 @@
 import { readFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
 import { runProxy } from '../src/agent/proxy.ts';
 import { wantsHelp } from '../src/config/argv.ts';
 import { describeConfig } from '../src/config/describe-config.ts';
@@ -31,7 +32,7 @@ export async function proxy(argv: readonly string[]): Promise<number> {
       reload,
       env: process.env,
       log,
-      program: __filename,
+      derive: join(dirname(__filename), 'pilot-agent.derive.cjs'),
     });
     log.info(`Agent has successfully terminated: ${why}`);
     return code;

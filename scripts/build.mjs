@@ -79,9 +79,10 @@ export async function build() {
       define: { __VERSION__: JSON.stringify(version), __REVISION__: JSON.stringify(revision()) },
     });
   const names = { main: new Set(), proxy: new Set() };
-  const [main, proxy] = await Promise.all([
+  const [main, proxy, derive] = await Promise.all([
     program('cmd/pilot-agent.ts', [apart(parts, names.main)]),
     program('cmd/only-proxy.ts', [apart(parts, names.proxy)]),
+    program('cmd/only-derive.ts'),
   ]);
   const __PARTS__ = JSON.stringify({ main: [...names.main].sort(), proxy: [...names.proxy].sort() });
   const [loader, recorder, ...rest] = await Promise.all([
@@ -93,6 +94,7 @@ export async function build() {
   for (const [at, name] of [...parts.keys()].entries()) await writeProgram(name, rest[at]);
   await writeProgram('main', main);
   await writeProgram('proxy', proxy);
+  await writeProgram('derive', derive);
   await replace('record-code.cjs', recorder, 0o644);
   try {
     if (!(await makeCodeCache(dist))) {
@@ -102,7 +104,7 @@ export async function build() {
     await rm(`${dist}record-code.cjs`);
   }
   await replace('pilot-agent.cjs', `#!/usr/bin/env node\n${loader}`, 0o755);
-  await removeOthers(['main', 'proxy', ...parts.keys()]);
+  await removeOthers(['main', 'proxy', 'derive', ...parts.keys()]);
 }
 
 /** What a build of before has left, when the program had other parts. */

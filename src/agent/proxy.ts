@@ -42,8 +42,8 @@ export interface ProxyInput {
   /** The environment, which Envoy inherits. */
   readonly env: NodeJS.ProcessEnv;
   readonly log: Logger;
-  /** The bundle that this process runs. */
-  readonly program: string;
+  /** The bundle that derives Envoy's files from a mesh. */
+  readonly derive: string;
 }
 
 type OnClose = (close: () => void | Promise<void>) => void;
@@ -62,7 +62,7 @@ export async function runProxy(input: ProxyInput): Promise<Exit> {
   }
 }
 
-async function supervise({ loaded, reload, env, log, program }: ProxyInput, onClose: OnClose): Promise<Exit> {
+async function supervise({ loaded, reload, env, log, derive }: ProxyInput, onClose: OnClose): Promise<Exit> {
   sayStart(loaded, log);
   const binary = await resolveEnvoy(loaded.config.binaryPath, env);
   // Before root is given up, like the rest of the configuration.
@@ -71,7 +71,9 @@ async function supervise({ loaded, reload, env, log, program }: ProxyInput, onCl
   const { meshDir } = loaded.config;
   // What root may read, the user that it becomes may not.
   const own =
-    meshDir === undefined ? undefined : (await import('../platform/own-program.ts')).openOwnProgram(program);
+    meshDir === undefined
+      ? undefined
+      : (await import('../platform/child-program.ts')).openChildProgram(derive);
   if (own !== undefined) onClose(() => own.close());
   const workplace = await giveUpRoot(loaded.config, binary, env, log);
   onClose(() => workplace.close());

@@ -3,9 +3,9 @@ import { join, resolve } from 'node:path';
 import type { AgentConfig } from '../../config/agent-config.ts';
 import type { DeriveReport, DeriveRequest } from '../../mesh/derive/request.ts';
 import type { AgentMetrics } from '../../metrics/registry.ts';
+import type { ChildProgram } from '../../platform/child-program.ts';
 import { millis } from '../../platform/duration.ts';
 import type { Logger } from '../../platform/logger.ts';
-import type { OwnProgram } from '../../platform/own-program.ts';
 import { describeNode, type Pod, readPod } from '../node.ts';
 import { proxyFacts, tracingOf } from './facts.ts';
 import { type Mesh, startMesh } from './mesh.ts';
@@ -28,7 +28,7 @@ export async function openMesh(
   pod: Pod,
   use: {
     readonly env: NodeJS.ProcessEnv;
-    readonly program: OwnProgram;
+    readonly program: ChildProgram;
     readonly metrics: AgentMetrics;
     readonly log: Logger;
   },
@@ -50,8 +50,7 @@ export async function openMesh(
   };
   const mesh = await startMesh({
     request,
-    derive: async (what) =>
-      JSON.parse(await program.run(['mesh-derive'], JSON.stringify(what), DEADLINE)) as DeriveReport,
+    derive: async (what) => JSON.parse(await program.run(JSON.stringify(what), DEADLINE)) as DeriveReport,
     inputs: [meshConfigFile, podLabelsFile].filter((file) => file !== ''),
     metrics: metrics.mesh(),
     log: log.scope('mesh'),

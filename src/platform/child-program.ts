@@ -5,15 +5,15 @@ import type { Closable } from './closable.ts';
 import type { Millis } from './duration.ts';
 import { toError } from './errors.ts';
 
-/** The bundle that this process runs, to be run again as a child for work that should leave no memory behind. */
-export interface OwnProgram extends Closable {
+/** A bundle that is run as a child, for work that should leave no memory behind in the agent. */
+export interface ChildProgram extends Closable {
   /**
-   * Runs a command of it.
+   * Runs it once.
    * @param input what it reads from its standard input
    * @returns what it wrote to its standard output
    * @throws Error when it cannot be started, does not end in time, or ends with another code than 0
    */
-  run(argv: readonly string[], input: string, deadline: Millis): Promise<string>;
+  run(input: string, deadline: Millis): Promise<string>;
 }
 
 /**
@@ -36,16 +36,16 @@ const MAX_OUTPUT = 16 * 2 ** 20;
 const MAX_ERROR = 4_096;
 
 /**
- * Opens the bundle while it can still be read.
- * @param file `__filename` of the bundle
+ * Opens a bundle while it can still be read.
+ * @throws Error when it is not there
  */
-export function openOwnProgram(file: string): OwnProgram {
+export function openChildProgram(file: string): ChildProgram {
   const descriptor = openSync(file, 'r');
   const children = new Set<ChildProcess>();
   const ended = new Set<Promise<unknown>>();
   return {
-    run: (argv, input, deadline) => {
-      const args = ['-e', LOADER, '--', file, dirname(file), ...argv];
+    run: (input, deadline) => {
+      const args = ['-e', LOADER, '--', file, dirname(file)];
       const child = spawn(existsSync(SELF) ? SELF : process.execPath, args, {
         argv0: process.execPath,
         stdio: ['pipe', 'pipe', 'pipe', descriptor],
