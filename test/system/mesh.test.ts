@@ -1,7 +1,7 @@
 /** A sidecar from a folder of YAML that captures nothing: its listeners are on loopback. */
 import { once } from 'node:events';
 import { existsSync } from 'node:fs';
-import { chmod, copyFile } from 'node:fs/promises';
+import { chmod, cp } from 'node:fs/promises';
 import { createServer, get } from 'node:http';
 import { connect as connectHttp2, createServer as createHttp2Server } from 'node:http2';
 import { type AddressInfo, connect } from 'node:net';
@@ -273,9 +273,7 @@ describe('the agent', () => {
     async () => {
       const [first, second, port] = [await startApplication(), await startApplication(), await freePort()];
       const program = await privateFolder();
-      for (const name of ['pilot-agent.cjs', 'pilot-agent.main.cjs']) {
-        await copyFile(join(dirname(PILOT_AGENT), name), join(program, name));
-      }
+      await cp(dirname(PILOT_AGENT), program, { recursive: true });
       const web = (to: number) => service({ name: 'web', ports: { http: [port, to] } });
       const { folder, write } = await meshFolder({ 'a.yaml': web(first.port) });
       await startMeshAgent(folder, { executable: join(program, 'pilot-agent.cjs') });
