@@ -69,7 +69,8 @@ describe.runIf(isRoot && hasTool('ip') && hasTool('chromium'))('Bookinfo in a me
     // To the cluster IP of ratings; envoy's own user would not be redirected, so it is asked as somebody else.
     const askAsApplication = (from: string) => {
       const script = `process.setuid(65534);
-        fetch('http://10.96.91.4:9080/ratings/0').then(({ status }) => console.log(status), () => console.log('refused'))`;
+        require('node:http').get('http://10.96.91.4:9080/ratings/0', ({ statusCode }) => console.log(statusCode) ?? process.exit())
+          .on('error', () => console.log('refused'))`;
       return scene.machine.run('ip', 'netns', 'exec', `bookinfo-${from}`, process.execPath, '-e', script);
     };
     expect(await askAsApplication('reviews-v2')).toBe('200');
