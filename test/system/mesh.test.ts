@@ -7,6 +7,7 @@ import { connect as connectHttp2, createServer as createHttp2Server } from 'node
 import { type AddressInfo, connect } from 'node:net';
 import { dirname, join } from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
+import { inotifyInstances } from '../../src/platform/inotify.ts';
 import { PILOT_AGENT, startAgent } from '../support/agent.ts';
 import { startApplication } from '../support/application.ts';
 import { openApplication, openTcpServer } from '../support/http-application.ts';
@@ -14,6 +15,7 @@ import { http1Load } from '../support/load.ts';
 import { startMeshAgent } from '../support/mesh-agent.ts';
 import { meshFolder, service, sidecar } from '../support/mesh-folder.ts';
 import { freePort, freePorts } from '../support/ports.ts';
+import { envoysOf } from '../support/processes.ts';
 import { privateFolder, tempFolder } from '../support/temp-folder.ts';
 import { isRoot } from '../support/tools.ts';
 import { until } from '../support/until.ts';
@@ -292,7 +294,51 @@ describe('the agent', () => {
   });
 });
 
+it('starts with names that do not resolve and ports that it may not have', async () => {
+  const [app, port] = [await startApplication(), await freePort()];
+  const { folder } = await meshFolder({
+    'a.yaml': service({ name: 'web', ports: { http: [port, app.port], privileged: [80, app.port] } }),
+    'b.yaml': `apiVersion: networking.istio.io/v1
+kind: ServiceEntry
+metadata: {name: nowhere, namespace: default}
+spec:
+  hosts: [nowhere.invalid]
+  ports: [{number: ${await freePort()}, name: http, protocol: HTTP}]
+  resolution: DNS`,
+  });
+  await startMeshAgent(folder);
+  expect((await call(port, 'web')).status).toBe(200);
+});
+
 describe('a changed folder', () => {
+  const { limit } = inotifyInstances();
+
+  it.runIf(limit < 1_000)(
+    'takes effect without a lost request where Envoy cannot watch a file for each cluster',
+    async () => {
+      const [first, second, port] = [await startApplication(), await startApplication(), await freePort()];
+      const web = (target: number) =>
+        service({ name: 'web', address: '127.0.0.1', ports: { http: [port, target] } });
+      const others = Array.from({ length: limit }, (_, index) =>
+        service({ name: `other-${index}`, address: `10.97.0.${index}`, ports: { http: [port, first.port] } }),
+      );
+      const { folder, write } = await meshFolder({
+        'web.yaml': web(first.port),
+        'others.yaml': others.join('\n---\n'),
+      });
+      const agent = await startMeshAgent(folder);
+      await agent.says('fs.inotify.max_user_instances=');
+      const load = http1Load(port, 4);
+      for (const app of [second, first, second]) {
+        const before = app.requests();
+        await write('web.yaml', web(app.port));
+        await until('the other endpoint has the requests', () => app.requests() > before + 50);
+      }
+      await load.stop();
+      expect(load.failures()).toEqual([]);
+    },
+  );
+
   it('takes effect without a restart and without a lost request', async () => {
     const [first, second, port] = [await startApplication(), await startApplication(), await freePort()];
     const web = (target: number, more: readonly string[] = []) => [
@@ -301,7 +347,7 @@ describe('a changed folder', () => {
     ];
     const { folder, write } = await meshFolder({ 'web.yaml': web(first.port).join('\n---\n') });
     const agent = await startMeshAgent(folder);
-    const before = agent.envoys();
+    const before = envoysOf(agent.pid);
     const load = http1Load(port, 4);
     await until('requests arrive', () => first.requests() > 50);
     await write('web.yaml', ...web(second.port));
@@ -321,7 +367,7 @@ describe('a changed folder', () => {
     await until('requests go on', () => load.succeeded() > atTheEnd + 50);
     await load.stop();
     expect(load.failures()).toEqual([]);
-    expect(agent.envoys()).toEqual(before);
+    expect(envoysOf(agent.pid)).toEqual(before);
   });
 
   it('makes Envoy read the file of the endpoints again, and no other', async () => {

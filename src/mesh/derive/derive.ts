@@ -3,6 +3,7 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { errorCode, toError } from '../../platform/errors.ts';
 import { inotifyInstances } from '../../platform/inotify.ts';
+import { lowestPort } from '../../platform/lowest-port.ts';
 import { readMeshSettings } from '../decode/mesh-config.ts';
 import { discoveredPorts } from '../envoy/clusters.ts';
 import type { ProxySettings } from '../envoy/proxy-settings.ts';
@@ -39,7 +40,7 @@ export async function derive(request: DeriveRequest, build?: string): Promise<De
   const maxFiles = request.maxFiles ?? filesThatFit(inotifyInstances());
   const { resources, left } = deliver(
     view,
-    { ...settings, interception: proxy.interception },
+    { ...settings, interception: proxy.interception, lowestPort: lowestPort() },
     xdsDir,
     maxFiles,
   );

@@ -39,6 +39,7 @@ import {
   VIRTUAL_INBOUND,
 } from './names.ts';
 import { inspection } from './outbound.ts';
+import { tooLow } from './outbound-plan.ts';
 import type { ProxySettings } from './proxy-settings.ts';
 import { routeTo } from './routes.ts';
 
@@ -75,7 +76,7 @@ const OWN_MARK = 1337;
 
 export function planInbound(
   view: ProxyView,
-  { interception }: Pick<ProxySettings, 'interception'>,
+  { interception, lowestPort }: Pick<ProxySettings, 'interception' | 'lowestPort'>,
 ): {
   readonly ports: readonly InboundPlan[];
   readonly notes: readonly string[];
@@ -105,7 +106,11 @@ export function planInbound(
             }),
           );
   const ports = new Map<number, InboundPlan>();
-  for (const plan of plans) if (!ports.has(plan.port)) ports.set(plan.port, plan);
+  for (const plan of plans) {
+    const refused = plan.boundTo !== undefined && plan.port < lowestPort;
+    if (refused) notes.push(tooLow(`ingress listener ${plan.name}`, lowestPort));
+    else if (!ports.has(plan.port)) ports.set(plan.port, plan);
+  }
   return { ports: [...ports.values()], notes };
 }
 

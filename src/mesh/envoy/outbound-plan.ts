@@ -60,7 +60,7 @@ export interface OutboundPlan {
   readonly notes: readonly string[];
 }
 
-type PlanSettings = Pick<ProxySettings, 'interception' | 'httpProxyPort'>;
+type PlanSettings = Pick<ProxySettings, 'interception' | 'httpProxyPort' | 'lowestPort'>;
 type Draft = { -readonly [K in keyof PlannedListener]: PlannedListener[K] } & {
   http: HttpPart | undefined;
   tcp: TcpPart[];
@@ -77,7 +77,7 @@ export function planOutbound(view: ProxyView, settings: PlanSettings): OutboundP
   return planner.plan();
 }
 
-function createPlanner(view: ProxyView, { interception }: PlanSettings) {
+function createPlanner(view: ProxyView, { interception, lowestPort }: PlanSettings) {
   const drafts = new Map<string, Draft>();
   const notes = new Set<string>();
   const clusters = new Set(
@@ -228,6 +228,13 @@ function createPlanner(view: ProxyView, { interception }: PlanSettings) {
     }
   };
 
+  /** A listener that Envoy may not bind would have it refuse the others as well. */
+  const reachable = (listeners: readonly PlannedListener[]): OutboundPlan => {
+    const refused = listeners.filter(({ at, bound }) => bound && at.kind === 'ip' && at.port < lowestPort);
+    const more = refused.map(({ name }) => tooLow(`listener ${name}`, lowestPort));
+    return { listeners: listeners.filter((each) => !refused.includes(each)), notes: [...notes, ...more] };
+  };
+
   return {
     add: (egress: EgressView): void => {
       addOnPort(egress);
@@ -242,10 +249,17 @@ function createPlanner(view: ProxyView, { interception }: PlanSettings) {
       });
     },
     plan: (): OutboundPlan => ({
-      listeners: [...drafts.values()].filter(({ http, tcp }) => http !== undefined || tcp.length > 0),
-      notes: [...notes],
+      ...reachable([...drafts.values()].filter(({ http, tcp }) => http !== undefined || tcp.length > 0)),
     }),
   };
+}
+
+/** Why a listener with a socket of its own is left out. */
+export function tooLow(what: string, lowestPort: number): string {
+  return (
+    `${what} is left out: Envoy's user may not listen on ports below ${lowestPort}; give the service another port, or ` +
+    'sysctl net.ipv4.ip_unprivileged_port_start=0'
+  );
 }
 
 interface Place {

@@ -9,6 +9,8 @@ export type InterceptionMode = 'REDIRECT' | 'TPROXY' | 'NONE';
 /** Beside what the mesh says: how this one proxy is run. */
 export interface ProxySettings extends MeshSettings {
   readonly interception: InterceptionMode;
+  /** Envoy's user may listen on ports from here on only (`net.ipv4.ip_unprivileged_port_start`). */
+  readonly lowestPort: number;
   /** Folder of the files that routes and endpoints are to be in; undefined: they are written into listeners and clusters. */
   readonly routesIn: string | undefined;
   readonly endpointsIn: string | undefined;

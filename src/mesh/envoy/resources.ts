@@ -42,7 +42,7 @@ export interface Plan {
 
 export function planFor(
   view: ProxyView,
-  settings: Pick<ProxySettings, 'interception' | 'httpProxyPort'>,
+  settings: Pick<ProxySettings, 'interception' | 'httpProxyPort' | 'lowestPort'>,
 ): Plan {
   const outbound = planOutbound(view, settings);
   const inbound = planInbound(view, settings);

@@ -26,7 +26,7 @@ export async function showMesh(options: ShowOptions): Promise<string> {
       names.length === 0 ? 'it has none' : `it has ${names.slice(0, MOST_NAMES).join(', ')}${more}`;
     throw new InputError([`--for ${name}: the mesh has no such Pod or WorkloadEntry; ${known}`]);
   }
-  const settings = { ...mesh, interception, routesIn: 'rds', endpointsIn: 'eds' };
+  const settings = { ...mesh, interception, lowestPort: 0, routesIn: 'rds', endpointsIn: 'eds' };
   const view = proxyView(model, settings, workload);
   const plan = planFor(view, settings);
   if (options.explain !== undefined) {

@@ -6,6 +6,7 @@ export function proxySettings(change: Partial<ProxySettings> = {}): ProxySetting
   return {
     ...DEFAULT_SETTINGS,
     interception: 'REDIRECT',
+    lowestPort: 0,
     routesIn: undefined,
     endpointsIn: undefined,
     ...change,

@@ -179,6 +179,17 @@ describe('what is for nobody', () => {
   });
 });
 
+it('leaves out the listeners that its user may not have, and says so', async () => {
+  const made = await resources([NO_IPTABLES, NAMESPACES_ONLY], { lowestPort: 9_080 });
+  expect(outbound(made)).toEqual([]);
+  expect(names(made.listeners)).toContain('172.16.1.32_9080');
+  expect(made.notes).toEqual([
+    expect.stringMatching(/^listener 127\.0\.0\.1_3306 is left out: .* below 9080/),
+  ]);
+  // What is captured has no socket.
+  expect((await resources([], { lowestPort: 65_000 })).notes).toEqual([]);
+});
+
 it('says which service is left out where nothing tells two apart', () => {
   const two = ['a.x', 'b.x'].map((hostname) =>
     service({
