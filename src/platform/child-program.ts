@@ -41,10 +41,12 @@ const MAX_ERROR = 4_096;
  */
 export function openChildProgram(file: string): ChildProgram {
   const descriptor = openSync(file, 'r');
+  let open = true;
   const children = new Set<ChildProcess>();
   const ended = new Set<Promise<unknown>>();
   return {
-    run: (input, deadline) => {
+    run: async (input, deadline) => {
+      if (!open) throw new Error('the program is closed');
       const args = ['-e', LOADER, '--', file, dirname(file)];
       const child = spawn(existsSync(SELF) ? SELF : process.execPath, args, {
         argv0: process.execPath,
@@ -60,7 +62,8 @@ export function openChildProgram(file: string): ChildProgram {
     close: async () => {
       for (const child of children) child.kill('SIGKILL');
       await Promise.all(ended);
-      closeSync(descriptor);
+      if (open) closeSync(descriptor);
+      open = false;
     },
   };
 }

@@ -1,5 +1,6 @@
 /** Two workloads of a mesh and a machine outside of it, each with a network of its own; rules bring all traffic to Envoy. */
 import { describe, expect, it, onTestFinished } from 'vitest';
+import { NO_IPTABLES } from '../mesh/seed.ts';
 import { startAgent } from '../support/agent.ts';
 import type { RunningAgent } from '../support/launch.ts';
 import { type MeshFolder, meshFolder, sidecar } from '../support/mesh-folder.ts';
@@ -150,6 +151,45 @@ describe.runIf(isRoot && hasTool('iptables-restore'))('a captured mesh', () => {
     expect((await fromClient(here, `http://${outside.ip}/`)).status).toBe(502);
     expect((await fromClient(here, `http://${outside.ip}:7777/`)).status).toBe(0);
     expect(await client.run(process.execPath, '-e', ECHO(outside.ip, 7000))).not.toContain('no HTTP');
+  });
+
+  it("serves the seed's example without rules: mysql on loopback, the application behind a socket of its own", async () => {
+    const network = await meshNetwork(onTestFinished);
+    const [client, outside] = [await network.pod(10), await network.pod(30)];
+    const { folder } = await meshFolder({
+      'mesh.yaml': [
+        pod('client', 'productpage', client.ip),
+        `apiVersion: networking.istio.io/v1alpha3
+kind: ServiceEntry
+metadata: {name: external-svc-mysql, namespace: ns1}
+spec:
+  hosts: [mysql.foo.com]
+  ports: [{number: 3306, name: mysql, protocol: MYSQL}]
+  location: MESH_EXTERNAL
+  resolution: DNS
+  endpoints: [{address: ${outside.ip}}]`,
+        NO_IPTABLES.replace('namespace: prod-us1', 'namespace: default'),
+      ].join('\n---\n'),
+    });
+    await startInPod(client, SERVER('client', [8080], []));
+    await startInPod(outside, SERVER('outside', [80], [3306]));
+    const agent = await startAgent({
+      through: client.enter(),
+      args: ['--meshDir', folder],
+      env: { POD_NAME: 'client', POD_NAMESPACE: 'default', INSTANCE_IP: client.ip },
+    });
+    await agent.says('is LIVE');
+    await until('the listeners are there', async () => {
+      const { body } = await callFrom(client, `http://127.0.0.1:${agent.ports.admin}/listeners`);
+      return body.includes('127.0.0.1_3306') && body.includes(`${client.ip}_9080`);
+    });
+    expect(await client.run(process.execPath, '-e', ECHO('127.0.0.1', 3306))).toContain('no HTTP');
+    expect(await statOf(client, agent, 'cluster.outbound\\|3306\\|\\|mysql.foo.com;.upstream_cx_total')).toBe(
+      1,
+    );
+    const answer = await callFrom(outside, `http://${client.ip}:9080/`);
+    expect(JSON.parse(answer.body)).toMatchObject({ name: 'client', port: 8080 });
+    expect(answer.headers['server']).toBe('istio-envoy');
   });
 
   it('keeps the address of the client with TPROXY', async () => {

@@ -90,14 +90,17 @@ export async function startMesh(options: MeshOptions): Promise<Mesh> {
 
   let running = Promise.resolve();
   let asked = false;
+  let closed = false;
   const again = (): void => {
-    if (asked) return;
+    if (asked || closed) return;
     asked = true;
     running = running.then(async () => {
       asked = false;
+      if (closed) return;
       try {
         take(await derive({ ...(await request()), maxFiles }));
       } catch (thrown) {
+        if (closed) return;
         metrics.count('failed');
         log.error(`the mesh in ${first.meshDir} could not be derived again: ${toError(thrown).message}`);
       }
@@ -108,6 +111,7 @@ export async function startMesh(options: MeshOptions): Promise<Mesh> {
   const folder = watchFolder({ folder: first.meshDir, onChange: again, onError, debounce: DEBOUNCE });
   const files = watchContents({ files: () => inputs, onChange: again, onError, debounce: DEBOUNCE });
   const close = async () => {
+    closed = true;
     await folder.close();
     await files.close();
     await running;

@@ -55,5 +55,11 @@ export async function openMesh(
     metrics: metrics.mesh(),
     log: log.scope('mesh'),
   });
-  return { ...mesh, xdsDir, removeFiles: () => rm(xdsDir, { recursive: true, force: true }) };
+  const close = async () => {
+    const closed = mesh.close();
+    // What it derives now, nobody waits for any more.
+    await program.close();
+    await closed;
+  };
+  return { ...mesh, close, xdsDir, removeFiles: () => rm(xdsDir, { recursive: true, force: true }) };
 }

@@ -78,7 +78,7 @@ function deliver(
 ): { readonly resources: Resources; readonly left: number } {
   const plan = planFor(view, settings);
   const routes = sharedRoutes(plan).length;
-  const endpoints = discoveredPorts(view).length;
+  const endpoints = discoveredPorts(view, settings).length;
   const { delivery, left } = chooseDelivery(xdsDir, { routes, endpoints }, maxFiles);
   return { resources: resourcesOf(plan, view, { ...settings, ...delivery }), left };
 }

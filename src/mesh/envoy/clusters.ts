@@ -20,7 +20,7 @@ import { BLACK_HOLE, fileName, outboundCluster, PASSTHROUGH, statName } from './
 import type { ProxySettings } from './proxy-settings.ts';
 import type { Collector } from './tracing.ts';
 
-export type ClusterSettings = Pick<ProxySettings, 'connectTimeout' | 'endpointsIn'>;
+export type ClusterSettings = Pick<ProxySettings, 'connectTimeout' | 'endpointsIn' | 'interception'>;
 
 const HTTP_OPTIONS = 'envoy.extensions.upstreams.http.v3.HttpProtocolOptions';
 const UNLIMITED = 4_294_967_295;
@@ -43,17 +43,20 @@ export function outboundClusters(view: ProxyView, settings: ClusterSettings): re
 }
 
 /** What the EDS files hold; nothing for clusters that have their endpoints themselves. */
-export function outboundEndpoints(view: ProxyView, { endpointsIn }: ClusterSettings): readonly Endpoints[] {
-  if (endpointsIn === undefined) return [];
-  return discoveredPorts(view).map(({ service, port }) => ({
+export function outboundEndpoints(view: ProxyView, settings: ClusterSettings): readonly Endpoints[] {
+  if (settings.endpointsIn === undefined) return [];
+  return discoveredPorts(view, settings).map(({ service, port }) => ({
     '@type': ENDPOINTS,
     ...loadAssignment(service, port),
   }));
 }
 
 /** The ports whose endpoints may have a file. */
-export function discoveredPorts(view: ProxyView): readonly CarriedPort[] {
-  return carriedPorts(view).filter(({ service }) => discovery(service) === 'static');
+export function discoveredPorts(
+  view: ProxyView,
+  { interception }: Pick<ProxySettings, 'interception'>,
+): readonly CarriedPort[] {
+  return carriedPorts(view).filter(({ service }) => discovery(service, interception) === 'static');
 }
 
 export interface CarriedPort {
@@ -72,7 +75,7 @@ function outbound(
   service: Service,
   port: ServicePort,
   family: DnsFamily,
-  { connectTimeout, endpointsIn }: ClusterSettings,
+  { connectTimeout, endpointsIn, interception }: ClusterSettings,
 ): Cluster {
   const name = outboundCluster(service.hostname, port.number);
   const common = {
@@ -83,7 +86,7 @@ function outbound(
     circuit_breakers: NO_LIMITS,
     typed_extension_protocol_options: httpOptions(port.protocol),
   } as const;
-  switch (discovery(service)) {
+  switch (discovery(service, interception)) {
     case 'none':
       return { ...common, type: 'ORIGINAL_DST', lb_policy: 'CLUSTER_PROVIDED' };
     case 'dns':
@@ -118,9 +121,17 @@ function outbound(
   }
 }
 
-/** A list of endpoints (of an `EndpointSlice`) may have names in it, which only Envoy's DNS cluster takes. */
-function discovery({ resolution, endpoints }: Service): Service['resolution'] {
-  return resolution === 'static' && endpoints.some(({ kind }) => kind === 'host') ? 'dns' : resolution;
+/**
+ * A list of endpoints (of an `EndpointSlice`) may have names in it, which only Envoy's DNS cluster takes. Of a headless service the
+ * client says which endpoint it wants, but only a redirected connection tells: elsewhere any of them is as good.
+ */
+function discovery(
+  { resolution, endpoints, headless }: Service,
+  interception: ProxySettings['interception'],
+): Service['resolution'] {
+  const listed = resolution === 'static' || (headless && interception === 'NONE');
+  if (!listed) return resolution;
+  return endpoints.some(({ kind }) => kind === 'host') ? 'dns' : 'static';
 }
 
 type DnsFamily = 'V4_ONLY' | 'V6_ONLY' | 'V4_PREFERRED';

@@ -61,9 +61,13 @@ export interface OutboundPlan {
 }
 
 type PlanSettings = Pick<ProxySettings, 'interception' | 'httpProxyPort' | 'lowestPort'>;
-type Draft = { -readonly [K in keyof PlannedListener]: PlannedListener[K] } & {
+type Draft = Omit<PlannedListener, 'http' | 'tcp'> & {
   http: HttpPart | undefined;
-  tcp: TcpPart[];
+  readonly tcp: TcpPart[];
+  /** Whom each prefix and each server name belongs to; `*`: whatever nothing else matches. */
+  readonly owners: Map<string, TcpPart>;
+  /** Its port is for a protocol whose server speaks first. */
+  serverFirst: TcpPart | undefined;
 };
 
 /** Ports on which the server speaks first share no listener: looking for the client's first bytes would delay each connection. */
@@ -94,8 +98,7 @@ function createPlanner(view: ProxyView, { interception, lowestPort }: PlanSettin
       at: { kind: 'ip', address, port },
       bound,
       wildcard,
-      http: undefined,
-      tcp: [],
+      ...nothing(),
       origin,
     };
     drafts.set(name, draft);
@@ -103,7 +106,7 @@ function createPlanner(view: ProxyView, { interception, lowestPort }: PlanSettin
   };
 
   const addHttp = (draft: Draft, http: HttpPart) => {
-    const first = draft.tcp.find(({ port }) => SERVER_FIRST.includes(port.protocol));
+    const first = draft.serverFirst;
     if (first !== undefined) {
       const lost = http.route.targets.map(({ service }) => service.hostname).join(', ');
       notes.add(
@@ -112,21 +115,25 @@ function createPlanner(view: ProxyView, { interception, lowestPort }: PlanSettin
     } else if (draft.http === undefined) draft.http = http;
   };
 
-  const addTcp = (draft: Draft, { service, port }: Target, match: TcpMatch | undefined) => {
-    const key = JSON.stringify(match);
-    const same = draft.tcp.find((other) => JSON.stringify(other.match) === key);
-    const conflict =
-      same ?? (draft.http !== undefined && SERVER_FIRST.includes(port.protocol) ? 'HTTP' : undefined);
-    if (conflict === undefined) {
-      draft.tcp.push({ service, port, match, cluster: outboundCluster(service.hostname, port.number) });
+  const addTcp = (draft: Draft, target: Target, wanted: TcpMatch | undefined) => {
+    const { service, port } = target;
+    const serverFirst = SERVER_FIRST.includes(port.protocol);
+    const [free, taken] = divide(keysOf(wanted), (key) => !draft.owners.has(key));
+    if (serverFirst && draft.http !== undefined) {
+      notes.add(leftOut(draft, 'HTTP', target));
       return;
     }
-    // Sniffed ports share their routes; only what is not HTTP has to go to one of them.
-    if (port.protocol === 'auto' && draft.http !== undefined) return;
-    const winner = conflict === 'HTTP' ? conflict : conflict.service.hostname;
-    notes.add(
-      `${draft.name} is for ${winner} already: nothing there tells ${service.hostname}:${port.number} apart, and it is left out`,
-    );
+    for (const key of taken) {
+      // Sniffed ports share their routes; only what is not HTTP has to go to one of them.
+      const shared = port.protocol === 'auto' && draft.http !== undefined && draft.http.route.kind === 'port';
+      if (!shared) notes.add(leftOut(draft, draft.owners.get(key)?.service.hostname ?? '', target));
+    }
+    if (free.length === 0) return;
+    const match: TcpMatch | undefined = wanted?.kind === 'prefixes' ? { ...wanted, prefixes: free } : wanted;
+    const part: TcpPart = { service, port, match, cluster: outboundCluster(service.hostname, port.number) };
+    draft.tcp.push(part);
+    for (const key of free) draft.owners.set(key, part);
+    if (serverFirst) draft.serverFirst ??= part;
   };
 
   const targetsOf = (services: readonly ExposedService[], wanted: (port: ServicePort) => boolean) =>
@@ -178,8 +185,7 @@ function createPlanner(view: ProxyView, { interception, lowestPort }: PlanSettin
       at: { kind: 'pipe', path },
       bound: true,
       wildcard: false,
-      http: undefined,
-      tcp: [],
+      ...nothing(),
       origin,
     };
     const [first] = targetsOf(services, () => true);
@@ -248,10 +254,35 @@ function createPlanner(view: ProxyView, { interception, lowestPort }: PlanSettin
         route: { name: HTTP_PROXY_ROUTE, kind: 'proxy', targets },
       });
     },
-    plan: (): OutboundPlan => ({
-      ...reachable([...drafts.values()].filter(({ http, tcp }) => http !== undefined || tcp.length > 0)),
-    }),
+    plan: (): OutboundPlan => {
+      const made = [...drafts.values()].filter(({ http, tcp }) => http !== undefined || tcp.length > 0);
+      return reachable(made.map(({ owners: _, serverFirst: __, ...listener }) => listener));
+    },
   };
+}
+
+const nothing = (): Pick<Draft, 'http' | 'tcp' | 'owners' | 'serverFirst'> => ({
+  http: undefined,
+  tcp: [],
+  owners: new Map(),
+  serverFirst: undefined,
+});
+
+/** What Envoy would refuse to find in two filter chains of a listener. */
+function keysOf(match: TcpMatch | undefined): readonly string[] {
+  if (match === undefined) return ['*'];
+  return match.kind === 'prefixes' ? match.prefixes : match.names;
+}
+
+function divide<T>(list: readonly T[], is: (one: T) => boolean): readonly [readonly T[], readonly T[]] {
+  return [list.filter(is), list.filter((one) => !is(one))];
+}
+
+function leftOut({ name }: Draft, winner: string, { service, port }: Target): string {
+  return (
+    `${name} is for ${winner} already: nothing there tells ${service.hostname}:${port.number} apart, ` +
+    'and it is left out'
+  );
 }
 
 /** Why a listener with a socket of its own is left out. */

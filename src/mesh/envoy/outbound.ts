@@ -52,10 +52,12 @@ export function outboundListener(plan: PlannedListener, context: OutboundContext
   const matching = tcp.flatMap((part) =>
     part.match === undefined ? [] : tcpChain(name, part, matchOf(part.match), parts),
   );
+  const matched = new Set(tcp.flatMap(({ match }) => (match?.kind === 'prefixes' ? match.prefixes : [])));
+  const guarded = ownIps.filter((ip) => !matched.has(ip));
   const looksAtNames = tcp.some(({ match }) => match?.kind === 'server-names');
   const chains = [
     // The own address would come back here for ever.
-    ...(wildcard && ownIps.length > 0 ? [loopGuard(ownIps, parts)] : []),
+    ...(wildcard && guarded.length > 0 ? [loopGuard(guarded, parts)] : []),
     ...matching,
     ...(http === undefined ? [] : [httpChain(name, http, sniffs ? PLAIN_HTTP : undefined, context)]),
   ];

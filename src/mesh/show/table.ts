@@ -14,9 +14,10 @@ type Row = readonly string[];
 export function renderMesh(
   view: ProxyView,
   plan: Plan,
-  { interception }: Pick<ProxySettings, 'interception'>,
+  settings: Pick<ProxySettings, 'interception'>,
   warnings: readonly string[],
 ): string {
+  const { interception } = settings;
   const { workload, sidecar: choice, outboundTrafficPolicy, localhost } = view;
   const sidecar =
     choice.kind === 'built-in'
@@ -47,7 +48,7 @@ export function renderMesh(
       ]),
     ),
     '',
-    ...table(['SERVICE', 'PORTS', 'ENDPOINTS', 'WHERE', 'LET IN BY'], serviceRows(view)),
+    ...table(['SERVICE', 'PORTS', 'ENDPOINTS', 'WHERE', 'LET IN BY'], serviceRows(view, settings)),
     ...(warnings.length === 0 ? [] : ['', ...warnings.map((warning) => `! ${printable(warning)}`)]),
   ]
     .map((line) => `${line.trimEnd()}\n`)
@@ -74,8 +75,8 @@ function outboundRows({ name, bound, http, tcp, origin }: PlannedListener): read
 
 const MOST_HOSTS = 3;
 
-function serviceRows(view: ProxyView): readonly Row[] {
-  const listed = new Set(discoveredPorts(view).map(({ service }) => service));
+function serviceRows(view: ProxyView, settings: Pick<ProxySettings, 'interception'>): readonly Row[] {
+  const listed = new Set(discoveredPorts(view, settings).map(({ service }) => service));
   return view.services.map(({ service, ports, reasons }) => {
     const [first] = ports;
     const count = first === undefined ? 0 : endpointsOf(service, first).length;

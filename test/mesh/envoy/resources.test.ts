@@ -7,7 +7,7 @@ import { ALL_EGRESS } from '../../../src/mesh/model/sidecar.ts';
 import { findWorkload, proxyView } from '../../../src/mesh/view/proxy-view.ts';
 import { modelOf } from '../load-text.ts';
 import { NAMESPACES_ONLY, NO_IPTABLES, PARTIAL_IPTABLES, SERVICES, UNIX_SOCKET } from '../seed.ts';
-import { service, sidecar, someServices, someSidecars, someWorkload } from '../some-mesh.ts';
+import { service, sidecar, someServices, someSidecars, someWorkload, workload } from '../some-mesh.ts';
 import { EVERY_SERVICE } from './every-shape.ts';
 import { proxySettings } from './proxy-settings.ts';
 
@@ -190,6 +190,29 @@ it('leaves out the listeners that its user may not have, and says so', async () 
   expect((await resources([], { lowestPort: 65_000 })).notes).toEqual([]);
 });
 
+it('gives each prefix of a listener to one service, and keeps the others', () => {
+  const origin = { file: 'a', document: 1, line: 1 };
+  const port = { name: 'tcp', number: 5432, protocol: 'TCP', targetPort: 5432, origin } as const;
+  const services = [
+    service({ hostname: 'a.x', ports: [port], addresses: ['10.1.0.0/16', '10.2.0.0/16'] }),
+    service({ hostname: 'b.x', ports: [port], addresses: ['10.2.0.0/16', '10.3.0.0/16'] }),
+  ];
+  const view = proxyView({ services, sidecars: [], workloads: [] }, proxySettings(), workload());
+  const made = resourcesFor(view, proxySettings());
+  const prefixes = listener(made, '0.0.0.0_5432').filter_chains?.map(({ filter_chain_match }) =>
+    filter_chain_match?.prefix_ranges?.map(({ address_prefix }) => address_prefix),
+  );
+  expect(prefixes).toEqual([['10.0.0.1'], ['10.1.0.0', '10.2.0.0'], ['10.3.0.0']]);
+  expect(made.notes).toHaveLength(1);
+});
+
+it('knows the endpoints of a headless service where nothing is redirected', async () => {
+  const type = ({ clusters }: Resources) =>
+    clusters.find(({ name }) => name === 'outbound|7101||headless.prod-us1.svc.cluster.local')?.type;
+  expect(type(await resources([EVERY_SERVICE]))).toBe('ORIGINAL_DST');
+  expect(type(await resources([EVERY_SERVICE], { interception: 'NONE' }))).toBe('STATIC');
+});
+
 it('says which service is left out where nothing tells two apart', () => {
   const two = ['a.x', 'b.x'].map((hostname) =>
     service({
@@ -207,14 +230,10 @@ it('says which service is left out where nothing tells two apart', () => {
   );
   const settings = proxySettings();
   const model = { services: two, sidecars: [], workloads: [] };
-  const view = proxyView(model, settings, fc.sample(someWorkload, { numRuns: 1, seed: 1 })[0] ?? never());
+  const view = proxyView(model, settings, workload());
   const made = resourcesFor(view, settings);
   expect(made.notes).toEqual([expect.stringMatching(/^0\.0\.0\.0_5432 is for a\.x already: .*b\.x:5432/)]);
 });
-
-function never(): never {
-  throw new Error('no sample');
-}
 
 it('traces to Zipkin, a service of the mesh or not, and writes an access log', async () => {
   const tracing = { kind: 'zipkin', host: 'tele.istio-system', port: 8888, sampling: 10 } as const;
