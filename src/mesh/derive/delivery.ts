@@ -6,28 +6,30 @@ import type { Resources } from '../envoy/resources.ts';
 export const ROUTES_FOLDER = 'rds';
 export const ENDPOINTS_FOLDER = 'eds';
 
-/** Which folders to use. */
-export type Delivery = Pick<ProxySettings, 'routesIn' | 'endpointsIn'>;
+/** Which folders to use, and for what. */
+export type Delivery = Pick<ProxySettings, 'routesIn' | 'endpointsIn' | 'endpointFiles'>;
+
+/** How many files there are to be. */
+export interface FileCounts {
+  readonly routes: number;
+  readonly endpoints: number;
+}
 
 /**
- * Files for routes and endpoints where there is room for all of them, else for the routes, else for none: a change of what has no
- * file is one of the listener or cluster that holds it.
- * @returns with it how many files there would be, where they do not fit; 0 where they do
+ * Files for all routes and endpoints where there is room; else for the routes, if there is, and for as many endpoints as remain. A change of
+ * what has no file is one of the listener or cluster that holds it.
+ * @param some which clusters get one of so many files, where not all can
  */
 export function chooseDelivery(
   xdsDir: string,
-  wanted: { readonly routes: number; readonly endpoints: number },
+  { routes, endpoints }: FileCounts,
   maxFiles: number,
-): { readonly delivery: Delivery; readonly left: number } {
-  const all = wanted.routes + wanted.endpoints;
-  const left = all <= maxFiles ? 0 : all;
-  return {
-    delivery: {
-      routesIn: wanted.routes <= maxFiles ? `${xdsDir}/${ROUTES_FOLDER}` : undefined,
-      endpointsIn: left === 0 ? `${xdsDir}/${ENDPOINTS_FOLDER}` : undefined,
-    },
-    left,
-  };
+  some: (room: number) => ReadonlySet<string>,
+): Delivery {
+  const [routesIn, endpointsIn] = [`${xdsDir}/${ROUTES_FOLDER}`, `${xdsDir}/${ENDPOINTS_FOLDER}`];
+  if (routes + endpoints <= maxFiles) return { routesIn, endpointsIn };
+  if (routes > maxFiles) return { routesIn: undefined, endpointsIn, endpointFiles: some(maxFiles) };
+  return { routesIn, endpointsIn, endpointFiles: some(maxFiles - routes) };
 }
 
 /**
@@ -44,7 +46,7 @@ const RESERVE = 16;
 export function tooManyFiles(files: number, maxFiles: number, uid: number | undefined): string {
   return (
     `this mesh needs ${files} files that Envoy watches, each with an inotify instance of its own, and user ${uid} has room for ${maxFiles}: ` +
-    'endpoints are written into cds.json, and a change of one makes Envoy read all clusters again; ' +
+    'only the endpoints that changed last have files; the first change of others makes Envoy read all clusters again; ' +
     `sysctl fs.inotify.max_user_instances=${(files + RESERVE) * 3 + RESERVE} makes room`
   );
 }

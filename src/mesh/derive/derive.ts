@@ -18,6 +18,7 @@ import { proxyView } from '../view/proxy-view.ts';
 import type { ProxyView } from '../view/view.ts';
 import { chooseDelivery, type Delivery, filesThatFit, tooManyFiles, xdsFiles } from './delivery.ts';
 import { ownWorkload } from './own-workload.ts';
+import { recentEndpoints } from './recent-endpoints.ts';
 import { createRememberingLoader } from './remembering-loader.ts';
 import type { DeriveReport, DeriveRequest } from './request.ts';
 import { writeFiles } from './write-files.ts';
@@ -77,10 +78,13 @@ function deliver(
   maxFiles: number,
 ): { readonly resources: Resources; readonly left: number } {
   const plan = planFor(view, settings);
-  const routes = sharedRoutes(plan).length;
-  const endpoints = discoveredPorts(view, settings).length;
-  const { delivery, left } = chooseDelivery(xdsDir, { routes, endpoints }, maxFiles);
-  return { resources: resourcesOf(plan, view, { ...settings, ...delivery }), left };
+  const ports = discoveredPorts(view, settings);
+  const files = { routes: sharedRoutes(plan).length, endpoints: ports.length };
+  const some = (room: number) => recentEndpoints(xdsDir, ports, room);
+  const delivery = chooseDelivery(xdsDir, files, maxFiles, some);
+  const all = files.routes + files.endpoints;
+  const resources = resourcesOf(plan, view, { ...settings, ...delivery });
+  return { resources, left: all <= maxFiles ? 0 : all };
 }
 
 type Loaded =

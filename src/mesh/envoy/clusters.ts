@@ -20,7 +20,10 @@ import { BLACK_HOLE, fileName, outboundCluster, PASSTHROUGH, statName } from './
 import type { ProxySettings } from './proxy-settings.ts';
 import type { Collector } from './tracing.ts';
 
-export type ClusterSettings = Pick<ProxySettings, 'connectTimeout' | 'endpointsIn' | 'interception'>;
+export type ClusterSettings = Pick<
+  ProxySettings,
+  'connectTimeout' | 'endpointsIn' | 'endpointFiles' | 'interception'
+>;
 
 const HTTP_OPTIONS = 'envoy.extensions.upstreams.http.v3.HttpProtocolOptions';
 const UNLIMITED = 4_294_967_295;
@@ -44,8 +47,12 @@ export function outboundClusters(view: ProxyView, settings: ClusterSettings): re
 
 /** What the EDS files hold; nothing for clusters that have their endpoints themselves. */
 export function outboundEndpoints(view: ProxyView, settings: ClusterSettings): readonly Endpoints[] {
-  if (settings.endpointsIn === undefined) return [];
-  return discoveredPorts(view, settings).map(({ service, port }) => ({
+  const { endpointsIn, endpointFiles } = settings;
+  if (endpointsIn === undefined) return [];
+  const ports = discoveredPorts(view, settings).filter(
+    ({ service, port }) => endpointFiles?.has(outboundCluster(service.hostname, port.number)) !== false,
+  );
+  return ports.map(({ service, port }) => ({
     '@type': ENDPOINTS,
     ...loadAssignment(service, port),
   }));
@@ -75,7 +82,7 @@ function outbound(
   service: Service,
   port: ServicePort,
   family: DnsFamily,
-  { connectTimeout, endpointsIn, interception }: ClusterSettings,
+  { connectTimeout, endpointsIn, endpointFiles, interception }: ClusterSettings,
 ): Cluster {
   const name = outboundCluster(service.hostname, port.number);
   const common = {
@@ -99,7 +106,7 @@ function outbound(
         load_assignment: loadAssignment(service, port),
       };
     case 'static':
-      return endpointsIn === undefined
+      return endpointsIn === undefined || endpointFiles?.has(name) === false
         ? {
             ...common,
             type: 'STATIC',

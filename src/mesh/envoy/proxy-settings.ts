@@ -14,4 +14,6 @@ export interface ProxySettings extends MeshSettings {
   /** Folder of the files that routes and endpoints are to be in; undefined: they are written into listeners and clusters. */
   readonly routesIn: string | undefined;
   readonly endpointsIn: string | undefined;
+  /** The clusters whose endpoints are to be in files, by name; undefined: all that may. */
+  readonly endpointFiles?: ReadonlySet<string> | undefined;
 }

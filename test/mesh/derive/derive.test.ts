@@ -154,7 +154,25 @@ it('puts endpoints into clusters, then routes into listeners, where Envoy cannot
   ]);
   written(await again({ maxFiles: 1 }));
   expect(await files()).toEqual(['cds.json', 'lds.json']);
+  await again({ maxFiles: 3 });
   expect(written(await again({ maxFiles: 4 })).warnings).toEqual([]);
+});
+
+it('gives files to the endpoints that change, the last ones where there is no room for more', async () => {
+  const { write, again, files } = await scene();
+  for (const [index, name] of ['a', 'b', 'c'].entries())
+    await write(`${name}.yaml`, service(name, `10.0.9.${index}`));
+  const change = async (name: string, address: string) => {
+    await write(`${name}.yaml`, service(name, address));
+    return written(await again({ maxFiles: 2 })).changed;
+  };
+  await again({ maxFiles: 2 });
+  expect(await files()).toEqual(['cds.json', 'lds.json', 'rds/80.json']);
+  // The first change is one of the clusters, the next one of the file alone.
+  expect(await change('b', '10.0.1.1')).toEqual([EDS('b'), 'cds.json']);
+  expect(await change('b', '10.0.1.2')).toEqual([EDS('b')]);
+  expect(await change('a', '10.0.1.3')).toEqual([EDS('a'), 'cds.json', EDS('b')]);
+  expect(await files()).toEqual(['cds.json', EDS('a'), 'lds.json', 'rds/80.json']);
 });
 
 it('knows its own workload by name, and its Sidecar by the labels that it was given', async () => {
