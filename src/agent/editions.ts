@@ -1,3 +1,4 @@
+import { join, resolve } from 'node:path';
 import type { LocalFiles } from '../bootstrap/dynamic-resources.ts';
 import type { NodeIdentity } from '../bootstrap/identity.ts';
 import { findLocalFiles } from '../bootstrap/local-files.ts';
@@ -17,6 +18,11 @@ export interface Edition {
   readonly localFiles: LocalFiles | undefined;
   /** What was wrong with the inputs without being in the way. */
   readonly warnings: readonly string[];
+}
+
+/** Where the files are that are made of `--meshDir`. */
+export function meshFilesFolder({ configPath }: Pick<AgentConfig, 'configPath'>): string {
+  return join(resolve(configPath), 'mesh');
 }
 
 /** What the agent itself writes, each by a rename; a change of one is none of the other. */

@@ -14,7 +14,7 @@ import { createTidier } from '../platform/tidy-memory.ts';
 import { createAdmins } from './admins.ts';
 import { createBootstrapFiles } from './bootstrap-files.ts';
 import { createEditionStore } from './edition-store.ts';
-import { configFiles, deriveEdition } from './editions.ts';
+import { configFiles, deriveEdition, meshFilesFolder } from './editions.ts';
 import { createEnvoyPorts } from './envoy-ports.ts';
 import { activeEpoch, type Exit } from './epochs/state.ts';
 import { createFamilies } from './families.ts';
@@ -77,18 +77,10 @@ async function supervise({ loaded, reload, env, log, derive }: ProxyInput, onClo
   if (own !== undefined) onClose(() => own.close());
   const workplace = await giveUpRoot(loaded.config, binary, env, log);
   onClose(() => workplace.close());
-  const metrics = createAgentMetrics(buildInfo.version, () => millis(performance.now()));
-  const mesh =
-    own === undefined
-      ? undefined
-      : await (await import('./mesh/open.ts')).openMesh(loaded.config, pod, {
-          env,
-          program: own,
-          metrics,
-          log,
-        });
-  if (mesh !== undefined) onClose(() => mesh.close());
-  const config: AgentConfig = { ...loaded.config, localConfig: mesh?.xdsDir ?? workplace.localConfig };
+  const config: AgentConfig = {
+    ...loaded.config,
+    localConfig: own === undefined ? workplace.localConfig : meshFilesFolder(loaded.config),
+  };
 
   const first = await deriveEdition(config, pod, env);
   const { identity } = first;
@@ -117,10 +109,19 @@ async function supervise({ loaded, reload, env, log, derive }: ProxyInput, onClo
   cleanUp(families.removeAll);
   const bootstraps = createBootstrapFiles(config.configPath);
   cleanUp(bootstraps.removeAll);
-  if (mesh !== undefined) cleanUp(mesh.removeFiles);
   for (const { epoch, bootstrapFile, adminPort } of heritage.epochs) {
     bootstraps.adopt(epoch, bootstrapFile);
     if (adminPort !== undefined) admins.adopt({ family: 0, number: epoch }, adminPort);
+  }
+  const metrics = createAgentMetrics(buildInfo.version, () => millis(performance.now()));
+  // Only now is it sure that no other agent has these files.
+  const mesh =
+    own === undefined
+      ? undefined
+      : await (await import('./mesh/open.ts')).openMesh(config, pod, { env, program: own, metrics, log });
+  if (mesh !== undefined) {
+    cleanUp(mesh.removeFiles);
+    onClose(() => mesh.close());
   }
 
   const ports = createEnvoyPorts({

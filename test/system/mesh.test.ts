@@ -12,10 +12,10 @@ import { PILOT_AGENT, startAgent } from '../support/agent.ts';
 import { startApplication } from '../support/application.ts';
 import { openApplication, openTcpServer } from '../support/http-application.ts';
 import { http1Load } from '../support/load.ts';
-import { startMeshAgent } from '../support/mesh-agent.ts';
+import { MESH_CLIENT, startMeshAgent } from '../support/mesh-agent.ts';
 import { meshFolder, service, sidecar } from '../support/mesh-folder.ts';
 import { freePort, freePorts } from '../support/ports.ts';
-import { envoysOf } from '../support/processes.ts';
+import { envoysOf, isAlive, killGroup } from '../support/processes.ts';
 import { privateFolder, tempFolder } from '../support/temp-folder.ts';
 import { isRoot } from '../support/tools.ts';
 import { until } from '../support/until.ts';
@@ -286,6 +286,51 @@ describe('the agent', () => {
       });
     },
   );
+
+  it('touches no file of another agent that still lives', async () => {
+    const [app, port] = [await startApplication(), await freePort()];
+    const { folder } = await meshFolder({
+      'a.yaml': service({ name: 'web', ports: { http: [port, app.port] } }),
+    });
+    const agent = await startMeshAgent(folder);
+    const empty = await meshFolder({});
+    const second = await startAgent({
+      args: ['--meshDir', empty.folder, '--configPath', agent.configPath],
+    });
+    expect(await second.exited).not.toBe(0);
+    expect((await call(port, 'web')).status).toBe(200);
+    expect(existsSync(join(agent.configPath, 'mesh', 'lds.json'))).toBe(true);
+  });
+
+  it('takes over from one that was killed, with what the folder says now', async () => {
+    const [first, second, port] = [await startApplication(), await startApplication(), await freePort()];
+    const web = (to: number) => service({ name: 'web', address: '127.0.0.1', ports: { http: [port, to] } });
+    const { folder, write } = await meshFolder({ 'a.yaml': web(first.port) });
+    const agent = await startMeshAgent(folder);
+    const envoys = agent.envoys();
+    onTestFinished(() => {
+      for (const pid of envoys) killGroup(pid);
+    });
+    agent.signal('SIGKILL');
+    // Not `exited`: its Envoy has its output open.
+    await until('the agent is gone', () => !isAlive(agent.pid));
+    await write('a.yaml', web(second.port));
+    expect((await call(port, 'web')).status).toBe(200);
+    expect(second.requests()).toBe(0);
+    const { admin, status, metrics, envoyStatus } = agent.ports;
+    const next = await startAgent({
+      args: [
+        ...['--meshDir', folder, '--configPath', agent.configPath, '--proxyAdminPort', String(admin)],
+        ...['--statusPort', String(status), '--prometheusPort', String(metrics)],
+      ],
+      env: { ...MESH_CLIENT, ENVOY_STATUS_PORT: String(envoyStatus) },
+    });
+    await next.says('Epoch 1 is LIVE');
+    await until('the change is there', async () => {
+      await call(port, 'web');
+      return second.requests() > 0;
+    });
+  });
 
   it.runIf(isRoot)('does not begin with a folder that its user cannot read', async () => {
     const agent = await startAgent({ args: ['--meshDir', await privateFolder()] });

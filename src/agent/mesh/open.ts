@@ -1,11 +1,13 @@
 import { rm } from 'node:fs/promises';
-import { join, resolve } from 'node:path';
 import type { AgentConfig } from '../../config/agent-config.ts';
 import type { DeriveReport, DeriveRequest } from '../../mesh/derive/request.ts';
 import type { AgentMetrics } from '../../metrics/registry.ts';
 import type { ChildProgram } from '../../platform/child-program.ts';
 import { millis } from '../../platform/duration.ts';
 import type { Logger } from '../../platform/logger.ts';
+
+import { meshFilesFolder } from '../editions.ts';
+
 import { describeNode, type Pod, readPod } from '../node.ts';
 import { proxyFacts, tracingOf } from './facts.ts';
 import { type Mesh, startMesh } from './mesh.ts';
@@ -14,8 +16,6 @@ import { type Mesh, startMesh } from './mesh.ts';
 const DEADLINE = millis(60_000);
 
 export interface OpenMesh extends Mesh {
-  /** Where Envoy's files are. */
-  readonly xdsDir: string;
   removeFiles(): Promise<void>;
 }
 
@@ -34,8 +34,8 @@ export async function openMesh(
   },
 ): Promise<OpenMesh> {
   const { env, program, metrics, log } = use;
-  const { meshDir = '', configPath, meshConfigFile, podLabelsFile } = config;
-  const xdsDir = join(resolve(configPath), 'mesh');
+  const { meshDir = '', meshConfigFile, podLabelsFile } = config;
+  const xdsDir = meshFilesFolder(config);
   const request = async (): Promise<DeriveRequest> => {
     const now = await readPod(config, pod);
     const { identity } = describeNode(config, now, env);
@@ -61,5 +61,5 @@ export async function openMesh(
     await program.close();
     await closed;
   };
-  return { ...mesh, close, xdsDir, removeFiles: () => rm(xdsDir, { recursive: true, force: true }) };
+  return { ...mesh, close, removeFiles: () => rm(xdsDir, { recursive: true, force: true }) };
 }
