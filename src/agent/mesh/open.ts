@@ -5,9 +5,7 @@ import type { AgentMetrics } from '../../metrics/registry.ts';
 import type { ChildProgram } from '../../platform/child-program.ts';
 import { millis } from '../../platform/duration.ts';
 import type { Logger } from '../../platform/logger.ts';
-
 import { meshFilesFolder } from '../editions.ts';
-
 import { describeNode, type Pod, readPod } from '../node.ts';
 import { proxyFacts, tracingOf } from './facts.ts';
 import { type Mesh, startMesh } from './mesh.ts';
