@@ -169,7 +169,8 @@ export async function networkState(place: Place): Promise<string> {
     .join('\n');
 }
 
-async function serve(onClose: OnClose, [file, ...args]: [string, ...string[]]): Promise<ChildProcess> {
+/** Starts a server that prints when it is open. */
+export async function serve(onClose: OnClose, [file, ...args]: [string, ...string[]]): Promise<ChildProcess> {
   const child = spawn(file, args, { stdio: ['ignore', 'pipe', 'inherit'] });
   const exited = once(child, 'exit');
   onClose(async () => {

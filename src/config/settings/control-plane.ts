@@ -21,6 +21,8 @@ export const CONTROL_PLANE = {
     nullable: true,
     flag: 'meshDir',
     value: 'DIR',
+    // Injected arguments are the same for every pod: an entry of the environment can be added to them.
+    variable: 'PILOT_AGENT_MESH_DIR',
   },
   discoveryAddress: {
     doc: 'Control plane that Envoy gets its configuration from. Port 15012 is TLS, whatever `--controlPlaneAuthPolicy` says; 15010 is plain text unless that says otherwise.',
