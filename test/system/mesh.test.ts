@@ -1,7 +1,7 @@
 /** A sidecar from a folder of YAML that captures nothing: its listeners are on loopback. */
 import { once } from 'node:events';
 import { existsSync } from 'node:fs';
-import { chmod, cp } from 'node:fs/promises';
+import { chmod, cp, writeFile } from 'node:fs/promises';
 import { createServer, get } from 'node:http';
 import { connect as connectHttp2, createServer as createHttp2Server } from 'node:http2';
 import { type AddressInfo, connect } from 'node:net';
@@ -205,6 +205,18 @@ describe('what arrives', () => {
     expect((await call(unix, 'anything')).body).toBe('over a socket');
     expect(await statOf(agent, `cluster.inbound\\|${unix}\\|\\|;.upstream_rq_200`)).toBe(1);
   });
+});
+
+it('writes an access log to its own output', async () => {
+  const [app, port] = [await startApplication(), await freePort()];
+  const { folder } = await meshFolder({
+    'a.yaml': service({ name: 'web', ports: { http: [port, app.port] } }),
+  });
+  const config = join(await tempFolder(), 'mesh-config.yaml');
+  await writeFile(config, 'accessLogFile: /dev/stdout\naccessLogFormat: "asked for %REQ(:AUTHORITY)%"\n');
+  const agent = await startMeshAgent(folder, { args: ['--meshConfig', config] });
+  await call(port, 'web.default');
+  await agent.says('asked for web.default');
 });
 
 it('reports spans to Zipkin and passes the B3 headers on', async () => {

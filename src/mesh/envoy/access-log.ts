@@ -40,6 +40,12 @@ export function accessLog(settings: AccessLog): readonly Extension[] | undefined
     if (format === '') return undefined;
     return { text_format_source: { inline_string: format.endsWith('\n') ? format : `${format}\n` } };
   };
+  const stream = STREAMS.get(path);
+  if (stream !== undefined) {
+    const [name, message] = stream;
+    const type = typeUrl(`envoy.extensions.access_loggers.stream.v3.${message}`);
+    return [{ name, typed_config: { '@type': type, log_format: logFormat() } }];
+  }
   return [
     {
       name: 'envoy.access_loggers.file',
@@ -51,3 +57,9 @@ export function accessLog(settings: AccessLog): readonly Extension[] | undefined
     },
   ];
 }
+
+/** What Envoy has open already. By its path a socket could not be opened, nor a pipe of another user. */
+const STREAMS: ReadonlyMap<string, readonly [string, string]> = new Map([
+  ['/dev/stdout', ['envoy.access_loggers.stdout', 'StdoutAccessLog']],
+  ['/dev/stderr', ['envoy.access_loggers.stderr', 'StderrAccessLog']],
+] as const);

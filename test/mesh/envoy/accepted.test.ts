@@ -72,6 +72,7 @@ const SIDECARS = {
   'every egress': [EVERY_PROTOCOL, EVERY_EGRESS],
   'every ingress': [EVERY_PROTOCOL, EVERY_INGRESS],
 };
+const STDOUT = { kind: 'file', path: '/dev/stdout', encoding: 'TEXT', format: '%PROTOCOL%' } as const;
 const CASES = Object.entries(SIDECARS).flatMap(([name, texts]) =>
   (['REDIRECT', 'TPROXY', 'NONE'] as const).map((interception) => ({ name, texts, interception })),
 );
@@ -92,7 +93,7 @@ it.each(CASES)('$interception, $name: Envoy accepts it without a word', async ({
   expect(await complaints(made, folder)).toMatch(/^(configuration '.*' OK\n)?$/);
   const whole = await resources(
     texts,
-    proxySettings({ interception, outboundTrafficPolicy: 'REGISTRY_ONLY' }),
+    proxySettings({ interception, outboundTrafficPolicy: 'REGISTRY_ONLY', accessLog: STDOUT }),
   );
   expect(await complaints(whole, folder)).toMatch(/^(configuration '.*' OK\n)?$/);
 });
