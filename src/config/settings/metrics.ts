@@ -13,7 +13,7 @@ export const METRICS = {
     variable: 'ENVOY_PROMETHEUS_PORT',
   },
   prometheusAnnotations: {
-    doc: 'Where the application serves metrics: JSON with `scrape`, `port`, `path`, `scheme`, or `targets` (`8080:/m,9100:/m`).',
+    doc: 'Where the application serves metrics: JSON with `scrape`, `port`, `path`, `scheme`, or `targets` (`8080:/m,9100:/m`, or a list of `{"port": ..., "path": ...}`).',
     group,
     format: 'text',
     default: '',
