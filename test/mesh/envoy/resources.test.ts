@@ -263,10 +263,15 @@ describe('whatever the mesh', () => {
   const captured = proxySettings({ routesIn: 'rds', endpointsIn: 'eds' });
   const mode = fc.constantFrom('REDIRECT' as const, 'TPROXY' as const, 'NONE' as const);
 
+  /** Where a hostname is in several namespaces, a Sidecar may let in the one that loses without it. */
+  const ofOneNamespace = someServices.map((services) =>
+    services.filter(({ hostname }, at) => services.findIndex((each) => each.hostname === hostname) === at),
+  );
+
   it('a Sidecar never gives a cluster that its workload would not have without one', () => {
     fc.assert(
       fc.property(
-        someServices,
+        ofOneNamespace,
         someSidecars,
         someWorkload,
         mode,
@@ -280,10 +285,12 @@ describe('whatever the mesh', () => {
             proxyView({ services, sidecars: [], workloads: [] }, settings, workload),
             settings,
           );
-          const allowed = new Set(names(all.clusters));
-          expect(names(made.clusters).filter((name) => !allowed.has(name))).toEqual([]);
+          const allowed = new Map(all.clusters.map((cluster) => [cluster.name, JSON.stringify(cluster)]));
+          const others = made.clusters.filter((each) => allowed.get(each.name) !== JSON.stringify(each));
+          expect(others).toEqual([]);
         },
       ),
+      { numRuns: 300 },
     );
   });
 
