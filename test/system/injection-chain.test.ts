@@ -2,7 +2,6 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import jsonPatch, { type Operation } from 'fast-json-patch';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { findEnvoy } from '../../src/envoy/binary.ts';
 import type { Pod } from '../../src/inject/kubernetes.ts';
@@ -12,6 +11,7 @@ import { readExposition } from '../metrics/exposition.ts';
 import { PILOT_AGENT } from '../support/agent.ts';
 import { makeFolder } from '../support/folder.ts';
 import { serve } from '../support/intercepted-pod.ts';
+import { applyJsonPatch } from '../support/json-patch.ts';
 import type { ContainerImage } from '../support/kubelet/container.ts';
 import { type RunningPod, runPod } from '../support/kubelet/pod.ts';
 import type { OnClose } from '../support/on-close.ts';
@@ -122,8 +122,7 @@ async function admit(onClose: OnClose, compat: string): Promise<Pod> {
   );
   const { response } = JSON.parse(answer.text);
   if (!response.allowed) throw new Error(`refused: ${answer.text}`);
-  const operations = JSON.parse(Buffer.from(response.patch, 'base64').toString('utf8')) as Operation[];
-  return jsonPatch.applyPatch(POD, operations, true, false).newDocument as Pod;
+  return applyJsonPatch(POD, JSON.parse(Buffer.from(response.patch, 'base64').toString('utf8'))) as Pod;
 }
 
 /** What the images of the injected Pod have in them. */

@@ -4,6 +4,7 @@ import { injectPod } from '../../../src/inject/inject.ts';
 import { type Fields, isObject } from '../../../src/inject/json.ts';
 import { injectStream } from '../../../src/inject/kube-inject.ts';
 import { readSettings } from '../../../src/inject/settings.ts';
+import { COMPATS, type Compat } from '../../../src/inject/values.ts';
 import { ownerOf } from '../../../src/inject/webhook/owner.ts';
 import { type Reviewed, review } from '../../../src/inject/webhook/review.ts';
 import { proxyEnvOf } from '../../../src/inject/webhook/url.ts';
@@ -48,22 +49,26 @@ describe('an AdmissionReview with a Pod', () => {
     expect(outcome.kind).toBe('injected');
   });
 
-  it('gets a patch that makes of it what the injection makes of it', () => {
-    fc.assert(
-      fc.property(arbitraryPod, (any) => {
-        const object = { ...pod, ...any };
-        const owner = ownerOf(object.metadata, 'shop');
-        const expected = injectPod({ pod: any, owner, settings, via: 'webhook' });
-        if (expected.kind === 'skipped') throw new Error(expected.why);
-        expect(patched(object, review(reviewOf(object), settings, {}))).toEqual({
-          ...object,
-          ...expected.pod,
-        });
-      }),
-    );
-  });
+  it.each(COMPATS as readonly Compat[])(
+    'gets a patch that makes of it what the injection makes of it, %s',
+    (compat) => {
+      const of = readSettings({}, compat, undefined);
+      fc.assert(
+        fc.property(arbitraryPod, (any) => {
+          const object = { ...pod, ...any };
+          const owner = ownerOf(object.metadata, 'shop');
+          const expected = injectPod({ pod: any, owner, settings: of, via: 'webhook' });
+          if (expected.kind === 'skipped') throw new Error(expected.why);
+          expect(patched(object, review(reviewOf(object), of, {}))).toEqual({
+            ...object,
+            ...expected.pod,
+          });
+        }),
+      );
+    },
+  );
 
-  it('comes out as kube-inject writes it', () => {
+  it('comes out as kube-inject writes it, 1.30', () => {
     fc.assert(
       fc.property(arbitraryPod, (any) => {
         const metadata = { ...any.metadata, name: 'cart', namespace: 'shop' };
