@@ -45,9 +45,10 @@ export async function injector(argv: readonly string[]): Promise<number> {
 /** Without a cluster, or without a way to it, the webhook runs all the same. */
 async function cluster(options: InjectorOptions, log: Logger) {
   const inside = (process.env['KUBERNETES_SERVICE_HOST'] ?? '') !== '';
-  if (!options.reconcileWebhookConfig || (!inside && options.kubeconfig === undefined)) return undefined;
+  const { kubeconfig: file, reconcileWebhookConfig } = options;
+  if (!reconcileWebhookConfig || (!inside && file === undefined)) return undefined;
   try {
-    return await connectToCluster(options.kubeconfig);
+    return await connectToCluster(file === undefined ? { kind: 'pod' } : { kind: 'kubeconfig', file });
   } catch (thrown) {
     log.error(`The webhook configuration is not kept up to date: ${toError(thrown).message}`);
     return undefined;
