@@ -26,7 +26,7 @@ const fixture = (name: string) => fileURLToPath(new URL(`fixtures/${name}`, impo
 
 /** The values of somebody without a control plane: the mesh is in a ConfigMap, and every sidecar has it. */
 const VALUES = `
-global: { hub: registry.test/mesh, tag: "1" }
+global: { hub: registry.test/mesh, tag: "1", pilotCertProvider: kubernetes }
 sidecarInjectorWebhook:
   rewriteAppHTTPProbe: true
   templates:
@@ -67,7 +67,7 @@ const POD = {
   },
 };
 
-const mesh = ({ pod, client }: PodNetwork) => `apiVersion: v1
+const mesh = ({ pod, client }: PodNetwork, echo: string) => `apiVersion: v1
 kind: Pod
 metadata: {name: cart-1, namespace: shop, labels: {app: cart, version: v1}}
 spec: {containers: [{name: cart, image: cart, ports: [{name: http, containerPort: 9080}]}]}
@@ -85,7 +85,7 @@ apiVersion: v1
 kind: Service
 metadata: {name: echo, namespace: shop}
 spec:
-  clusterIP: 10.96.0.9
+  clusterIP: ${echo}
   ports: [{name: http, port: 80, targetPort: 7777}]
 ---
 apiVersion: v1
@@ -170,10 +170,7 @@ describe.runIf(able).each(['1.5', '1.30'] as const)('a Pod that the webhook has 
       pod: injected,
       network,
       images: await images(),
-      configMaps: {
-        mesh: { 'mesh.yaml': mesh(network) },
-        'istio-ca-root-cert': { 'root-cert.pem': 'nobody is asked' },
-      },
+      configMaps: { mesh: { 'mesh.yaml': mesh(network, '10.96.0.9') } },
     });
   }, 180_000);
   afterAll(async () => {
@@ -250,6 +247,15 @@ describe.runIf(able).each(['1.5', '1.30'] as const)('a Pod that the webhook has 
     ]) {
       expect(text).toMatch(line);
     }
+  });
+
+  it('follows its mesh when somebody changes the ConfigMap', async () => {
+    await running.replaceConfigMap('mesh', { 'mesh.yaml': mesh(network, '10.96.0.10') });
+    await until('the service has its new address', async () => {
+      const before = await stat(outbound);
+      await fetchFrom('client', `http://${network.pod.ipv4}:9080/call?url=http://10.96.0.10/`);
+      return (await stat(outbound)) > before;
+    });
   });
 
   it('ends without a complaint', async () => {

@@ -8,7 +8,7 @@ import type { PodNetwork } from '../pod-network.ts';
 import { until } from '../until.ts';
 import { type ContainerImage, type RunningContainer, startContainer } from './container.ts';
 import { environmentOf, type PodStatus } from './environment.ts';
-import { type ConfigMaps, makeVolumes } from './volumes.ts';
+import { type ConfigMaps, makeVolumes, project } from './volumes.ts';
 
 export interface KubeletOptions {
   readonly pod: Pod;
@@ -27,6 +27,8 @@ export interface RunningPod {
   container(name: string): RunningContainer;
   /** Does what a probe of a container says, once, from the node. */
   probe(container: string, which: 'readinessProbe' | 'livenessProbe' | 'startupProbe'): Promise<ProbeAnswer>;
+  /** Writes other contents, of the same files, into the volumes that have a ConfigMap. */
+  replaceConfigMap(name: string, files: Readonly<Record<string, string>>): Promise<void>;
   /** Ends it as kubelet does: `preStop` and SIGTERM, the containers first and then the sidecars. @returns exit codes */
   terminate(): Promise<Readonly<Record<string, number>>>;
 }
@@ -91,6 +93,13 @@ export async function runPod(onClose: OnClose, options: KubeletOptions): Promise
   return {
     container: (name) => find(name).container,
     probe,
+    replaceConfigMap: async (name, files) => {
+      const { volumes: all } = pod.spec;
+      const mounted = (all ?? []).filter(
+        ({ configMap }) => (configMap as { readonly name?: string } | undefined)?.name === name,
+      );
+      for (const volume of mounted) await project(volumes[volume.name] ?? '', files);
+    },
     terminate: async () => {
       const codes: Record<string, number> = {};
       const end = async ({ name, lifecycle }: Container) => {

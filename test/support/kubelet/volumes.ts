@@ -1,4 +1,4 @@
-import { chmod, mkdir, symlink, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, readlink, rename, rm, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Pod } from '../../../src/inject/kubernetes.ts';
 import { fieldOf, type PodStatus } from './environment.ts';
@@ -68,13 +68,16 @@ function filesOf(
   throw new Error(`volume ${name}: this kubelet does not know it`);
 }
 
-/** Files behind two links, so that all of them can be replaced at once. */
-async function project(place: string, files: Readonly<Record<string, string>>): Promise<void> {
-  const version = '..2026_01_01_00_00_00.1';
+/** Files behind two links, so that all of them can be replaced at once; those that are there already are. */
+export async function project(place: string, files: Readonly<Record<string, string>>): Promise<void> {
+  const before = await readlink(join(place, '..data')).catch(() => undefined);
+  const version = `..2026_01_01_00_00_00.${Math.random()}`;
   await mkdir(join(place, version));
-  await symlink(version, join(place, '..data'));
   for (const [name, text] of Object.entries(files)) {
     await writeFile(join(place, version, name), text, { mode: 0o644 });
-    await symlink(join('..data', name), join(place, name));
+    if (before === undefined) await symlink(join('..data', name), join(place, name));
   }
+  await symlink(version, join(place, '..data_tmp'));
+  await rename(join(place, '..data_tmp'), join(place, '..data'));
+  if (before !== undefined) await rm(join(place, before), { recursive: true });
 }
