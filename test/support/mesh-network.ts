@@ -8,8 +8,6 @@ import { until } from './until.ts';
 export interface NetPod {
   readonly ip: string;
   enter(...command: readonly string[]): [string, ...string[]];
-  /** Runs rules of `iptables-restore`. */
-  rules(text: string): Promise<void>;
   run(...command: readonly string[]): Promise<string>;
 }
 
@@ -58,10 +56,6 @@ export async function meshNetwork(onClose: OnClose): Promise<MeshNetwork> {
         ip,
         enter,
         run,
-        rules: async (text) => {
-          const [file, ...args] = enter('iptables-restore', '--noflush');
-          await execa(file, args, { input: text });
-        },
       };
     },
   };

@@ -1,34 +1,13 @@
 /** Two workloads of a mesh and a machine outside of it, each with a network of its own; rules bring all traffic to Envoy. */
 import { describe, expect, it, onTestFinished } from 'vitest';
-import { NO_IPTABLES } from '../mesh/seed.ts';
 import { startAgent } from '../support/agent.ts';
+import { istioIptables } from '../support/intercepted-pod.ts';
 import type { RunningAgent } from '../support/launch.ts';
 import { type MeshFolder, meshFolder, sidecar } from '../support/mesh-folder.ts';
-import { callFrom, meshNetwork, type NetPod, startInPod } from '../support/mesh-network.ts';
-import { redirectRules, tproxyRules } from '../support/redirect-rules.ts';
+import { callFrom, meshNetwork, type NetPod } from '../support/mesh-network.ts';
+import { echoTo, startServers, statsOf } from '../support/mesh-programs.ts';
 import { hasTool, isRoot } from '../support/tools.ts';
 import { until } from '../support/until.ts';
-
-const PROXY = 1337;
-
-/** HTTP servers that say who they are and who asked, and an echo. */
-const SERVER = (name: string, http: readonly number[], echo: readonly number[]) => `
-  const { createServer } = require('node:http');
-  const tcp = require('node:net');
-  const answer = (request, response) =>
-    response.end(JSON.stringify({ name: '${name}', port: request.socket.localPort, from: request.socket.remoteAddress.replace('::ffff:', '') }));
-  const up = [
-    ...${JSON.stringify(http)}.map((port) => createServer(answer).listen(port)),
-    ...${JSON.stringify(echo)}.map((port) => tcp.createServer((socket) => socket.on('error', () => {}).pipe(socket)).listen(port)),
-  ];
-  Promise.all(up.map((server) => new Promise((done) => server.on('listening', done)))).then(() => console.log('up'));`;
-
-const ECHO = (host: string, port: number) => `
-  const socket = require('node:net').connect(${port}, '${host}');
-  socket.setTimeout(8000, () => socket.destroy());
-  socket.on('data', (data) => { console.log(String(data)); socket.destroy(); });
-  socket.on('error', (error) => console.log(error.code)).on('close', () => console.log('closed'));
-  socket.write('no HTTP');`;
 
 const pod = (name: string, app: string, ip: string) => `apiVersion: v1
 kind: Pod
@@ -61,20 +40,17 @@ spec:
       ...more,
     ].join('\n---\n'),
   });
-  await startInPod(server, SERVER('server', [9080, 8081], [7000, 7001]));
-  await startInPod(outside, SERVER('outside', [80, 7777], [7000]));
-  // Only root may keep the address of the client.
-  const uid = mode === 'TPROXY' ? 0 : PROXY;
-  await client.rules(redirectRules(PROXY));
-  await server.rules(mode === 'TPROXY' ? tproxyRules(uid) : redirectRules(uid));
-  if (mode === 'TPROXY') {
-    await server.run('ip', 'rule', 'add', 'fwmark', '1337', 'lookup', '133');
-    await server.run('ip', 'route', 'add', 'local', 'default', 'dev', 'lo', 'table', '133');
-  }
-  const start = (name: string, at: NetPod, interception: string, user: number) =>
+  await startServers(server, { name: 'server', http: [9080, 8081], echo: [7000, 7001] });
+  await startServers(outside, { name: 'outside', http: [80, 7777], echo: [7000] });
+  const rules = ['-u', '1337', '-i', '*', '-b', '*'];
+  await istioIptables(client, ...rules);
+  // With TPROXY the rules of 1.5 send what arrives to 15001, where nobody keeps the client's address.
+  const transparent = ['-m', 'TPROXY', '--compat', '1.30'];
+  await istioIptables(server, ...rules, ...(mode === 'TPROXY' ? transparent : []));
+  const start = (name: string, at: NetPod, interception: string) =>
     startAgent({
       through: at.enter(),
-      args: ['--meshDir', mesh.folder, '--proxy-uid', String(user)],
+      args: ['--meshDir', mesh.folder],
       env: {
         POD_NAME: name,
         POD_NAMESPACE: 'default',
@@ -83,8 +59,8 @@ spec:
       },
     });
   const agents = {
-    client: await start('client', client, 'REDIRECT', PROXY),
-    server: await start('server', server, mode, uid),
+    client: await start('client', client, 'REDIRECT'),
+    server: await start('server', server, mode),
   };
   for (const agent of [agents.client, agents.server]) await agent.says('is LIVE');
   const one = { client, server, outside, mesh, agents };
@@ -97,14 +73,6 @@ spec:
 
 const fromClient = ({ client }: Scene, url: string, host?: string) => callFrom(client, url, host);
 
-async function statOf(at: NetPod, agent: RunningAgent, name: string): Promise<number> {
-  const text = await callFrom(
-    at,
-    `http://127.0.0.1:${agent.ports.admin}/stats?filter=${encodeURIComponent(name)}`,
-  );
-  return Number(text.body.trim().split(': ').at(-1));
-}
-
 describe.runIf(isRoot && hasTool('iptables-restore'))('a captured mesh', () => {
   it('carries HTTP, TCP and what is unknown, in and out, and calls nobody for ever', async () => {
     const here = await scene('REDIRECT');
@@ -112,14 +80,13 @@ describe.runIf(isRoot && hasTool('iptables-restore'))('a captured mesh', () => {
     // By its address and its name, through both Envoys.
     const answer = await fromClient(here, 'http://10.96.0.2/', 'server');
     expect(JSON.parse(answer.body)).toEqual({ name: 'server', port: 9080, from: '127.0.0.1' });
-    expect(
-      await statOf(server, agents.server, 'cluster.inbound\\|9080\\|\\|;.upstream_rq_200'),
-    ).toBeGreaterThan(0);
+    const stats = await statsOf(server, agents.server);
+    expect(stats('cluster.inbound|9080||;.upstream_rq_200')).toBeGreaterThan(0);
     // By its address alone.
     expect((await fromClient(here, 'http://10.96.0.2/')).status).toBe(200);
     // TCP, and a port of which nothing is known.
     for (const port of [7000, 7001]) {
-      expect(await client.run(process.execPath, '-e', ECHO('10.96.0.2', port))).toContain('no HTTP');
+      expect(await echoTo(client, '10.96.0.2', port)).toBe('echo');
     }
     // What no service has: anybody may be called, on a port of the mesh and on another.
     for (const url of [`http://${outside.ip}/`, `http://${outside.ip}:7777/`]) {
@@ -150,46 +117,7 @@ describe.runIf(isRoot && hasTool('iptables-restore'))('a captured mesh', () => {
     expect((await fromClient(here, 'http://10.96.0.2/', 'server')).status).toBe(200);
     expect((await fromClient(here, `http://${outside.ip}/`)).status).toBe(502);
     expect((await fromClient(here, `http://${outside.ip}:7777/`)).status).toBe(0);
-    expect(await client.run(process.execPath, '-e', ECHO(outside.ip, 7000))).not.toContain('no HTTP');
-  });
-
-  it("serves the seed's example without rules: mysql on loopback, the application behind a socket of its own", async () => {
-    const network = await meshNetwork(onTestFinished);
-    const [client, outside] = [await network.pod(10), await network.pod(30)];
-    const { folder } = await meshFolder({
-      'mesh.yaml': [
-        pod('client', 'productpage', client.ip),
-        `apiVersion: networking.istio.io/v1alpha3
-kind: ServiceEntry
-metadata: {name: external-svc-mysql, namespace: ns1}
-spec:
-  hosts: [mysql.foo.com]
-  ports: [{number: 3306, name: mysql, protocol: MYSQL}]
-  location: MESH_EXTERNAL
-  resolution: DNS
-  endpoints: [{address: ${outside.ip}}]`,
-        NO_IPTABLES.replace('namespace: prod-us1', 'namespace: default'),
-      ].join('\n---\n'),
-    });
-    await startInPod(client, SERVER('client', [8080], []));
-    await startInPod(outside, SERVER('outside', [80], [3306]));
-    const agent = await startAgent({
-      through: client.enter(),
-      args: ['--meshDir', folder],
-      env: { POD_NAME: 'client', POD_NAMESPACE: 'default', INSTANCE_IP: client.ip },
-    });
-    await agent.says('is LIVE');
-    await until('the listeners are there', async () => {
-      const { body } = await callFrom(client, `http://127.0.0.1:${agent.ports.admin}/listeners`);
-      return body.includes('127.0.0.1_3306') && body.includes(`${client.ip}_9080`);
-    });
-    expect(await client.run(process.execPath, '-e', ECHO('127.0.0.1', 3306))).toContain('no HTTP');
-    expect(await statOf(client, agent, 'cluster.outbound\\|3306\\|\\|mysql.foo.com;.upstream_cx_total')).toBe(
-      1,
-    );
-    const answer = await callFrom(outside, `http://${client.ip}:9080/`);
-    expect(JSON.parse(answer.body)).toMatchObject({ name: 'client', port: 8080 });
-    expect(answer.headers['server']).toBe('istio-envoy');
+    expect(await echoTo(client, outside.ip, 7000)).toBe('nothing');
   });
 
   it('keeps the address of the client with TPROXY', async () => {
@@ -198,6 +126,6 @@ spec:
     const answer = await fromClient(here, 'http://10.96.0.2/', 'server');
     expect(JSON.parse(answer.body)).toEqual({ name: 'server', port: 9080, from: client.ip });
     expect(JSON.parse((await callFrom(outside, `http://${server.ip}:8081/`)).body).from).toBe(outside.ip);
-    expect(await client.run(process.execPath, '-e', ECHO('10.96.0.2', 7000))).toContain('no HTTP');
+    expect(await echoTo(client, '10.96.0.2', 7000)).toBe('echo');
   });
 });
