@@ -51,7 +51,7 @@ export interface PodOptions {
 }
 
 /** Runs `istio-iptables` in a place, as an init container would. @returns what it prints */
-export function istioIptables(place: Place, ...args: readonly string[]): Promise<string> {
+export function istioIptables(place: Pick<Place, 'run'>, ...args: readonly string[]): Promise<string> {
   return place.run(process.execPath, PILOT_AGENT, 'istio-iptables', ...args);
 }
 
