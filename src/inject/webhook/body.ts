@@ -39,7 +39,9 @@ export function createBodyReader(room: number): BodyReader {
           if (over) return;
           over = true;
           used -= bytes;
-          request.off('data', take);
+          // A connection that is kept has its last request, and would have its body with these.
+          request.off('data', take).off('end', end).off('error', cutOff).off('close', cutOff);
+          request.on('error', ignore);
           // What still comes is not kept.
           if (body.kind !== 'whole') request.resume();
           resolve(body);
@@ -51,10 +53,11 @@ export function createBodyReader(room: number): BodyReader {
           else if (used > room) finish({ kind: 'busy' });
           else chunks.push(chunk);
         };
-        request.on('data', take);
-        request.once('end', () => finish({ kind: 'whole', text: Buffer.concat(chunks).toString('utf8') }));
-        request.once('error', () => finish({ kind: 'cut-off' }));
-        request.once('close', () => finish({ kind: 'cut-off' }));
+        const end = () => finish({ kind: 'whole', text: Buffer.concat(chunks).toString('utf8') });
+        const cutOff = () => finish({ kind: 'cut-off' });
+        request.on('data', take).once('end', end).once('error', cutOff).once('close', cutOff);
       }),
   };
 }
+
+function ignore(): void {}
