@@ -200,6 +200,18 @@ describe.runIf(able).each(['1.5', '1.30'] as const)('a Pod that the webhook has 
     );
   });
 
+  it('runs the sidecar as the user, with the rights and on the file system that are written', async () => {
+    const look = 'id -u; id -g; grep -E "^(CapEff|NoNewPrivs)" /proc/self/status; touch /etc/x 2>&1; true';
+    const seen = await running.container('istio-proxy').exec(['sh', '-c', look]);
+    expect(seen.split('\n')).toEqual([
+      '1337',
+      '1337',
+      'CapEff:\t0000000000000000',
+      'NoNewPrivs:\t1',
+      expect.stringContaining('Read-only file system'),
+    ]);
+  });
+
   const inbound = 'cluster.inbound|9080||;.upstream_rq_200';
   const outbound = 'cluster.outbound|80||echo.shop.svc.cluster.local;.upstream_rq_200';
 
@@ -251,11 +263,15 @@ describe.runIf(able).each(['1.5', '1.30'] as const)('a Pod that the webhook has 
 
   it('follows its mesh when somebody changes the ConfigMap', async () => {
     await running.replaceConfigMap('mesh', { 'mesh.yaml': mesh(network, '10.96.0.10') });
-    await until('the service has its new address', async () => {
-      const before = await stat(outbound);
-      await fetchFrom('client', `http://${network.pod.ipv4}:9080/call?url=http://10.96.0.10/`);
-      return (await stat(outbound)) > before;
-    });
+    // Until then nobody has that address.
+    const url = `http://${network.pod.ipv4}:9080/call?url=http://10.96.0.10/`;
+    const call = () => network.client.run('curl', '-sSf', '--max-time', '1', url);
+    const before = await stat(outbound);
+    await until(
+      'the service has its new address',
+      async () => (await call()) !== '' && (await stat(outbound)) > before,
+      30_000,
+    );
   });
 
   it('ends without a complaint', async () => {
