@@ -7,16 +7,18 @@ import { until } from './until.ts';
 /** A machine on a network of its own, with a network stack of its own. */
 export interface NetPod {
   readonly ip: string;
+  readonly ip6: string;
   enter(...command: readonly string[]): [string, ...string[]];
   run(...command: readonly string[]): Promise<string>;
 }
 
 export interface MeshNetwork {
-  /** @param last of its address, 172.16.1.x */
+  /** @param last of its addresses, 172.16.1.x and fd00:172:16::x */
   pod(last: number): Promise<NetPod>;
 }
 
 const GATEWAY = '172.16.1.1';
+const GATEWAY6 = 'fd00:172:16::1';
 
 /** Machines on one switch. Whatever runs in them is ended when it is closed. Needs root. */
 export async function meshNetwork(onClose: OnClose): Promise<MeshNetwork> {
@@ -35,18 +37,22 @@ export async function meshNetwork(onClose: OnClose): Promise<MeshNetwork> {
   const inHub = (...args: readonly string[]) => execa('ip', ['-n', hub, ...args]);
   await inHub('link', 'add', 'br0', 'type', 'bridge');
   await inHub('addr', 'add', `${GATEWAY}/24`, 'dev', 'br0');
+  await inHub('addr', 'add', `${GATEWAY6}/64`, 'dev', 'br0', 'nodad');
   await inHub('link', 'set', 'br0', 'up');
   return {
     pod: async (last) => {
       const name = `mesh-${unique}-${last}`;
       const ip = `172.16.1.${last}`;
+      const ip6 = `fd00:172:16::${last}`;
       await make(name);
       await inHub('link', 'add', `p${last}`, 'type', 'veth', 'peer', 'name', 'eth0', 'netns', name);
       await inHub('link', 'set', `p${last}`, 'master', 'br0', 'up');
       await execa('ip', ['-n', name, 'addr', 'add', `${ip}/24`, 'dev', 'eth0']);
+      await execa('ip', ['-n', name, 'addr', 'add', `${ip6}/64`, 'dev', 'eth0', 'nodad']);
       await execa('ip', ['-n', name, 'link', 'set', 'eth0', 'up']);
       // Addresses of services are nowhere, and only a way to somewhere lets a packet come as far as the rules.
       await execa('ip', ['-n', name, 'route', 'add', 'default', 'via', GATEWAY]);
+      await execa('ip', ['-n', name, '-6', 'route', 'add', 'default', 'via', GATEWAY6]);
       const enter: NetPod['enter'] = (...command) => ['ip', 'netns', 'exec', name, ...command];
       const run = async (...command: readonly string[]) => {
         const [file, ...args] = enter(...command);
@@ -54,6 +60,7 @@ export async function meshNetwork(onClose: OnClose): Promise<MeshNetwork> {
       };
       return {
         ip,
+        ip6,
         enter,
         run,
       };

@@ -9,11 +9,11 @@ import { echoTo, startServers, statsOf } from '../support/mesh-programs.ts';
 import { hasTool, isRoot } from '../support/tools.ts';
 import { until } from '../support/until.ts';
 
-const pod = (name: string, app: string, ip: string) => `apiVersion: v1
+const pod = (name: string, { ip, ip6 }: NetPod) => `apiVersion: v1
 kind: Pod
-metadata: {name: ${name}, namespace: default, labels: {app: ${app}}}
+metadata: {name: ${name}, namespace: default, labels: {app: ${name}}}
 spec: {containers: [{name: app, image: app}]}
-status: {podIP: ${ip}}`;
+status: {podIP: ${ip}, podIPs: [{ip: ${ip}}, {ip: "${ip6}"}]}`;
 
 interface Scene {
   readonly client: NetPod;
@@ -23,26 +23,35 @@ interface Scene {
   readonly agents: { readonly client: RunningAgent; readonly server: RunningAgent };
 }
 
-async function scene(mode: 'REDIRECT' | 'TPROXY', ...more: readonly string[]): Promise<Scene> {
+interface Parts {
+  /** Of the server; the client is redirected always. */
+  readonly mode?: 'REDIRECT' | 'TPROXY';
+  /** Of the rules. */
+  readonly families?: 'ipv4' | 'both';
+  readonly documents?: readonly string[];
+}
+
+async function scene({ mode = 'REDIRECT', families = 'ipv4', documents = [] }: Parts = {}): Promise<Scene> {
   const network = await meshNetwork(onTestFinished);
   const [client, server, outside] = [await network.pod(10), await network.pod(20), await network.pod(30)];
   const mesh = await meshFolder({
     'mesh.yaml': [
-      pod('client', 'client', client.ip),
-      pod('server', 'server', server.ip),
+      pod('client', client),
+      pod('server', server),
       `apiVersion: v1
 kind: Service
 metadata: {name: server, namespace: default}
 spec:
   clusterIP: 10.96.0.2
+  clusterIPs: [10.96.0.2, "fd00:96::2"]
   selector: {app: server}
   ports: [{name: http, port: 80, targetPort: 9080}, {name: tcp, port: 7000}, {name: plain, port: 7001}]`,
-      ...more,
+      ...documents,
     ].join('\n---\n'),
   });
   await startServers(server, { name: 'server', http: [9080, 8081], echo: [7000, 7001] });
   await startServers(outside, { name: 'outside', http: [80, 7777], echo: [7000] });
-  const rules = ['-u', '1337', '-i', '*', '-b', '*'];
+  const rules = ['-u', '1337', '-i', '*', '-b', '*', ...(families === 'both' ? ['--dual-stack'] : [])];
   await istioIptables(client, ...rules);
   // With TPROXY the rules of 1.5 send what arrives to 15001, where nobody keeps the client's address.
   const transparent = ['-m', 'TPROXY', '--compat', '1.30'];
@@ -71,11 +80,12 @@ spec:
   return one;
 }
 
+const TO_SERVER = 'cluster.outbound|80||server.default.svc.cluster.local;.upstream_rq_total';
 const fromClient = ({ client }: Scene, url: string, host?: string) => callFrom(client, url, host);
 
 describe.runIf(isRoot && hasTool('iptables-restore'))('a captured mesh', () => {
   it('carries HTTP, TCP and what is unknown, in and out, and calls nobody for ever', async () => {
-    const here = await scene('REDIRECT');
+    const here = await scene();
     const { client, server, outside, agents } = here;
     // By its address and its name, through both Envoys.
     const answer = await fromClient(here, 'http://10.96.0.2/', 'server');
@@ -108,11 +118,35 @@ describe.runIf(isRoot && hasTool('iptables-restore'))('a captured mesh', () => {
     }
   });
 
+  it('carries IPv6 as it does IPv4', async () => {
+    const here = await scene({ families: 'both' });
+    const { client, server, outside, agents } = here;
+    const before = (await statsOf(client, agents.client))(TO_SERVER);
+    for (const host of ['server', undefined]) {
+      const answer = await fromClient(here, 'http://[fd00:96::2]/', host);
+      expect(JSON.parse(answer.body)).toMatchObject({ name: 'server', port: 9080 });
+      expect(answer.headers['server']).toBe('envoy');
+    }
+    expect((await statsOf(client, agents.client))(TO_SERVER)).toBe(before + 2);
+    for (const port of [7000, 7001]) expect(await echoTo(client, 'fd00:96::2', port)).toBe('echo');
+    for (const port of [80, 7777]) {
+      const { body } = await fromClient(here, `http://[${outside.ip6}]:${port}/`);
+      expect(JSON.parse(body)).toMatchObject({ name: 'outside', from: client.ip6 });
+    }
+    expect((await statsOf(client, agents.client))('cluster.PassthroughCluster;.upstream_cx_total')).toBe(2);
+    const inbound = async (port: number) =>
+      JSON.parse((await callFrom(outside, `http://[${server.ip6}]:${port}/`)).body).from;
+    expect(await inbound(9080)).toBe('127.0.0.1');
+    expect(await inbound(8081)).toBe('::6');
+    for (const port of [15_001, 15_006]) {
+      expect((await callFrom(outside, `http://[${server.ip6}]:${port}/`)).status, String(port)).toBe(0);
+    }
+  });
+
   it('keeps to the registry where the Sidecar says so: 502 and a broken connection', async () => {
-    const here = await scene(
-      'REDIRECT',
-      sidecar('  outboundTrafficPolicy: {mode: REGISTRY_ONLY}\n  egress: [{hosts: ["*/*"]}]'),
-    );
+    const here = await scene({
+      documents: [sidecar('  outboundTrafficPolicy: {mode: REGISTRY_ONLY}\n  egress: [{hosts: ["*/*"]}]')],
+    });
     const { outside, client } = here;
     expect((await fromClient(here, 'http://10.96.0.2/', 'server')).status).toBe(200);
     expect((await fromClient(here, `http://${outside.ip}/`)).status).toBe(502);
@@ -121,7 +155,7 @@ describe.runIf(isRoot && hasTool('iptables-restore'))('a captured mesh', () => {
   });
 
   it('keeps the address of the client with TPROXY', async () => {
-    const here = await scene('TPROXY');
+    const here = await scene({ mode: 'TPROXY' });
     const { client, server, outside } = here;
     const answer = await fromClient(here, 'http://10.96.0.2/', 'server');
     expect(JSON.parse(answer.body)).toEqual({ name: 'server', port: 9080, from: client.ip });

@@ -42,6 +42,7 @@ export type Listener = {
   readonly '@type': string;
   readonly name: string;
   readonly address: Address;
+  readonly additional_addresses?: readonly { readonly address: Address }[] | undefined;
   readonly traffic_direction: 'INBOUND' | 'OUTBOUND';
   readonly filter_chains?: readonly FilterChain[] | undefined;
   readonly default_filter_chain?: FilterChain | undefined;

@@ -19,6 +19,7 @@ import {
   socketAddress,
 } from './api.ts';
 import { httpOptions, originalDestination } from './clusters.ts';
+import { everywhere, familiesOf } from './everywhere.ts';
 import {
   exceptPorts,
   type FilterParts,
@@ -273,7 +274,6 @@ export function virtualInbound(
 ): Listener {
   const { inboundPort, outboundPort, interception } = settings;
   const captured = plans.filter(({ boundTo }) => boundTo === undefined);
-  const anywhere = view.localhost === '::1' ? '::' : '0.0.0.0';
   const known = captured.filter(({ protocol }) => protocolClass(protocol) !== 'auto').map(({ port }) => port);
   // The client's address cannot be kept on the way to loopback or a Unix socket.
   const local = captured.filter(({ application }) => application.kind !== 'asked').map(({ port }) => port);
@@ -282,7 +282,7 @@ export function virtualInbound(
     '@type': LISTENER,
     name: VIRTUAL_INBOUND,
     traffic_direction: 'INBOUND',
-    address: socketAddress(anywhere, inboundPort),
+    ...everywhere(familiesOf(view), inboundPort),
     transparent: interception === 'TPROXY' ? true : undefined,
     filter_chains: [
       // Whoever calls Envoy's own ports would come back here for ever.

@@ -11,6 +11,7 @@ import {
   type RouteConfiguration,
   socketAddress,
 } from './api.ts';
+import { everywhere, type Families } from './everywhere.ts';
 import {
   type FilterParts,
   type HttpOptions,
@@ -33,15 +34,15 @@ export interface OutboundContext {
   /** The workload's own IP addresses. */
   readonly ownIps: readonly string[];
   readonly routes: ReadonlyMap<string, RouteConfiguration>;
-  readonly anywhere: '0.0.0.0' | '::';
+  readonly families: Families;
 }
 
 /** The name of the chain that takes what is for nobody. */
 const UNKNOWN_CHAIN = 'PassthroughFilterChain';
 
 export function outboundListener(plan: PlannedListener, context: OutboundContext): Listener {
-  const { name, at, bound, wildcard, http, tcp } = plan;
-  const { settings, parts, unknownTo, ownIps } = context;
+  const { name, bound, wildcard, http, tcp } = plan;
+  const { settings, parts, unknownTo, ownIps, families } = context;
   const rest = tcp.find(({ match }) => match === undefined);
   const restChain =
     rest === undefined
@@ -70,12 +71,21 @@ export function outboundListener(plan: PlannedListener, context: OutboundContext
     '@type': LISTENER,
     name,
     traffic_direction: 'OUTBOUND',
-    address: at.kind === 'ip' ? socketAddress(at.address, at.port) : pipe(at.path),
+    ...addressesOf(plan, families),
     bind_to_port: bound ? undefined : false,
     filter_chains: chains.length === 0 ? undefined : chains,
     default_filter_chain: needsRest ? restChain : undefined,
     ...inspection(filters, settings),
   };
+}
+
+function addressesOf(
+  { at, wildcard }: PlannedListener,
+  families: Families,
+): Pick<Listener, 'address' | 'additional_addresses'> {
+  if (at.kind === 'pipe') return { address: pipe(at.path) };
+  const both = wildcard && at.address === '0.0.0.0';
+  return both ? everywhere(families, at.port) : { address: socketAddress(at.address, at.port) };
 }
 
 /** Listener filters, which must not keep a client waiting whose server speaks first. */
@@ -92,13 +102,13 @@ export function inspection(
 }
 
 /** Where redirected connections arrive: it hands them over to the listener of their destination, or is the last resort itself. */
-export function virtualOutbound({ settings, parts, unknownTo, anywhere }: OutboundContext): Listener {
+export function virtualOutbound({ settings, parts, unknownTo, families }: OutboundContext): Listener {
   const { outboundPort, interception } = settings;
   return {
     '@type': LISTENER,
     name: VIRTUAL_OUTBOUND,
     traffic_direction: 'OUTBOUND',
-    address: socketAddress(anywhere, outboundPort),
+    ...everywhere(families, outboundPort),
     use_original_dst: true,
     transparent: interception === 'TPROXY' ? true : undefined,
     filter_chains: [

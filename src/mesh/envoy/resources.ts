@@ -11,6 +11,7 @@ import {
   outboundEndpoints,
   specialClusters,
 } from './clusters.ts';
+import { familiesOf } from './everywhere.ts';
 import { boundInbound, type InboundPlan, inboundClusters, planInbound, virtualInbound } from './inbound.ts';
 import { outboundCluster } from './names.ts';
 import { outboundListener, unknownCluster, virtualOutbound } from './outbound.ts';
@@ -87,7 +88,7 @@ export function resourcesOf(plan: Plan, view: ProxyView, settings: ProxySettings
     unknownTo,
     routes,
     ownIps: view.workload.addresses.filter((address) => isIP(address) !== 0),
-    anywhere: view.localhost === '::1' ? '::' : '0.0.0.0',
+    families: familiesOf(view),
   } as const;
   const captured = settings.interception !== 'NONE';
   return {
