@@ -1,29 +1,23 @@
-/** Which way a call takes, and why. */
+/** Which way a call of the workload takes, and why. */
 import { hostForms } from '../envoy/host-forms.ts';
 import { BLACK_HOLE, outboundCluster, VIRTUAL_OUTBOUND } from '../envoy/names.ts';
 import type { PlannedListener, Target } from '../envoy/outbound-plan.ts';
 import type { ProxySettings } from '../envoy/proxy-settings.ts';
 import type { Plan } from '../envoy/resources.ts';
 import type { MeshModel } from '../model/mesh.ts';
-import { describeOrigin, type Origin } from '../model/origin.ts';
 import { endpointsOf, type Service } from '../model/service.ts';
 import { isExportedTo } from '../view/hosts.ts';
 import type { ProxyView } from '../view/view.ts';
+import { type Step, step } from './step.ts';
 
 export interface Explanation {
+  readonly direction: 'outbound';
   readonly host: string;
   readonly port: number;
   /** `service`: it goes to a service. `passed-on`: to the address that was asked for. `blocked`: nowhere. */
   readonly outcome: 'service' | 'passed-on' | 'blocked';
   /** Each step with the place in the files that is its reason, if there is one. */
   readonly steps: readonly Step[];
-}
-
-export interface Step {
-  readonly what: 'service' | 'seen' | 'listener' | 'route' | 'cluster' | 'endpoint' | 'policy';
-  readonly text: string;
-  /** `mesh/reviews.yaml:12` */
-  readonly where: string;
 }
 
 export interface ExplainInput {
@@ -39,6 +33,7 @@ export function explain(
   input: ExplainInput,
 ): Explanation {
   const { view, plan, settings } = input;
+  const call = { direction: 'outbound', host, port } as const;
   const named = (service: Service) =>
     hostForms(service, view.workload.namespace, settings.domain).some((form) => matches(form, host));
   const exposed = view.services.find(
@@ -46,7 +41,7 @@ export function explain(
   );
   const target = exposed && { service: exposed.service, port: portOf(exposed.service, port) };
   if (exposed === undefined || target?.port === undefined) {
-    return { host, port, ...unknown(whyUnknown(host, port, named, input), port, input) };
+    return { ...call, ...unknown(whyUnknown(host, port, named, input), port, input) };
   }
   const { service } = exposed;
   const found: Target = { service, port: target.port };
@@ -66,12 +61,11 @@ export function explain(
     const why =
       owner === undefined ? 'no listener carries it' : `${owner.name} has the port, and does not lead there`;
     const { outcome, steps: rest } = unknown([...steps, step('listener', why, owner?.origin)], port, input);
-    return { host, port, outcome, steps: rest };
+    return { ...call, outcome, steps: rest };
   }
   const byHttp = listener.http?.route.targets.some((each) => same(each, found));
   return {
-    host,
-    port,
+    ...call,
     outcome: 'service',
     steps: [
       ...steps,
@@ -189,8 +183,4 @@ function matches(form: string, host: string): boolean {
   return form.startsWith('*')
     ? wanted.endsWith(form.slice(1)) && wanted.length >= form.length
     : form === wanted;
-}
-
-function step(what: Step['what'], text: string, origin?: Origin): Step {
-  return { what, text, where: origin === undefined || origin.file === '' ? '' : describeOrigin(origin) };
 }

@@ -11,8 +11,13 @@ export interface ShowOptions {
   readonly domain: string;
   readonly interception: InterceptionMode;
   readonly output: 'table' | 'json';
-  readonly explain: HostPort | undefined;
+  readonly explain: Call | undefined;
 }
+
+/** A call of the workload to somebody, or of somebody to a port of the workload. */
+export type Call =
+  | ({ readonly direction: 'outbound' } & HostPort)
+  | { readonly direction: 'inbound'; readonly port: number };
 
 export const showHelp = `Print what a sidecar gets of a mesh, without running one.
 
@@ -23,6 +28,7 @@ Flags:
       --meshDir <folder>           the YAML of the mesh, as for "proxy"
       --for <pod>.<namespace>      whose sidecar: a Pod or a WorkloadEntry of the mesh
       --explain <host>:<port>      which way one call takes, and which line of which file is the reason
+      --explain :<port>            the same for a call to that port of the workload
       --interceptionMode <mode>    REDIRECT (default), TPROXY or NONE
       --meshConfig <file>          settings of the whole mesh
       --domain <domain>            suffix of the names of Services; default: cluster.local
@@ -32,6 +38,7 @@ Flags:
 Examples:
   pilot-agent mesh --meshDir mesh --for productpage-v1.default
   pilot-agent mesh --meshDir mesh --for productpage-v1.default --explain reviews:9080
+  pilot-agent mesh --meshDir mesh --for productpage-v1.default --explain :9080
 `;
 
 const MODES = ['REDIRECT', 'TPROXY', 'NONE'] as const;
@@ -56,9 +63,11 @@ export function parseShowArgs(
   if (interception === undefined) {
     problems.push(`--interceptionMode "${values.interceptionMode}": expected one of ${MODES.join(', ')}`);
   }
-  const target = explain === undefined ? undefined : splitHostPort(explain);
+  const target = explain === undefined ? undefined : callOf(explain);
   if (explain !== undefined && target === undefined) {
-    problems.push(`--explain "${explain}": write a host and a port, <host>:<port>`);
+    problems.push(
+      `--explain "${explain}": write a host and a port, <host>:<port>, or :<port> for what arrives`,
+    );
   }
   if (problems.length > 0) throw new InputError(problems);
   return {
@@ -73,6 +82,15 @@ export function parseShowArgs(
       explain: target,
     },
   };
+}
+
+function callOf(text: string): Call | undefined {
+  if (!text.startsWith(':')) {
+    const target = splitHostPort(text);
+    return target && { direction: 'outbound', ...target };
+  }
+  const own = splitHostPort(`localhost${text}`);
+  return own && { direction: 'inbound', port: own.port };
 }
 
 function parse(argv: readonly string[]) {

@@ -4,6 +4,7 @@ import { planFor, resourcesOf } from '../envoy/resources.ts';
 import { describeOrigin } from '../model/origin.ts';
 import { findWorkload, proxyView } from '../view/proxy-view.ts';
 import { explain } from './explain.ts';
+import { explainInbound } from './explain-inbound.ts';
 import type { ShowOptions } from './show-args.ts';
 import { renderExplanation, renderMesh } from './table.ts';
 
@@ -30,7 +31,10 @@ export async function showMesh(options: ShowOptions): Promise<string> {
   const view = proxyView(model, settings, workload);
   const plan = planFor(view, settings);
   if (options.explain !== undefined) {
-    const told = explain(options.explain, { model, view, plan, settings });
+    const told =
+      options.explain.direction === 'inbound'
+        ? explainInbound(options.explain.port, { view, plan, settings })
+        : explain(options.explain, { model, view, plan, settings });
     return output === 'json' ? json({ workload: name, ...told }) : renderExplanation(told, name);
   }
   const resources = resourcesOf(plan, view, settings);

@@ -7,6 +7,7 @@ import { describeOrigin, type Origin } from '../model/origin.ts';
 import { endpointsOf } from '../model/service.ts';
 import type { ProxyView } from '../view/view.ts';
 import type { Explanation } from './explain.ts';
+import type { InboundExplanation } from './explain-inbound.ts';
 
 type Row = readonly string[];
 
@@ -96,12 +97,18 @@ function serviceRows(view: ProxyView, settings: Pick<ProxySettings, 'interceptio
   });
 }
 
-export function renderExplanation({ host, port, outcome, steps }: Explanation, workload: string): string {
-  const verdict = { service: 'goes to a service', 'passed-on': 'is passed on', blocked: 'is blocked' }[
-    outcome
-  ];
+const VERDICTS = {
+  service: 'goes to a service',
+  application: 'goes to its application',
+  'passed-on': 'is passed on',
+  blocked: 'is blocked',
+};
+
+export function renderExplanation(told: Explanation | InboundExplanation, workload: string): string {
+  const { port, outcome, steps } = told;
+  const call = told.direction === 'inbound' ? `to ${workload}` : `from ${workload} to ${told.host}`;
   return [
-    `A call from ${workload} to ${host}:${port} ${verdict}.`,
+    `A call ${call}:${port} ${VERDICTS[outcome]}.`,
     ...table(
       [],
       steps.map(({ what, text, where }) => [what, text, where]),
