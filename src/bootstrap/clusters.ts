@@ -29,7 +29,8 @@ export interface Http2Options {
 /**
  * A cluster of one endpoint: STATIC for an address, for a name what Envoy called STRICT_DNS. A name that cannot be resolved
  * is asked for again within seconds: left to itself Envoy waits the whole refresh rate (300 s), so a sidecar that starts
- * before the cluster's DNS would be unready that long.
+ * before the cluster's DNS would be unready that long. Nor does Envoy's start wait for the first answer: where DNS drops questions,
+ * a collector of spans kept the sidecar unready for longer than 20 s.
  */
 export function cluster(options: ClusterOptions): Cluster {
   const { name, address, http2, connectionOptions, transportSocket } = options;
@@ -37,7 +38,9 @@ export function cluster(options: ClusterOptions): Cluster {
     name,
     // The semicolon ends the name in statistics, see the tag `cluster_name`.
     alt_stat_name: `${name};`,
-    ...(isIP(address.host) === 0 ? { cluster_type: dnsCluster(options.dns) } : { type: 'STATIC' }),
+    ...(isIP(address.host) === 0
+      ? { cluster_type: dnsCluster(options.dns), wait_for_warm_on_init: false }
+      : { type: 'STATIC' }),
     connect_timeout: formatProtoDuration(options.connectTimeout),
     lb_policy: 'ROUND_ROBIN',
     load_assignment: {

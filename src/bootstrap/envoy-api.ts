@@ -49,6 +49,7 @@ export type Cluster = {
   readonly type?: 'STATIC';
   /** Instead of `type`: Envoy's DNS cluster (the fields that STRICT_DNS used are deprecated). */
   readonly cluster_type?: Extension;
+  readonly wait_for_warm_on_init?: false;
   readonly connect_timeout: string;
   readonly lb_policy: 'ROUND_ROBIN';
   readonly load_assignment: JsonObject;

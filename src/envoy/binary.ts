@@ -11,9 +11,18 @@ type Env = Readonly<Record<string, string | undefined>>;
 
 /** Where `npm run envoy` puts Envoy: `$XDG_CACHE_HOME/pilot-agent/envoy-<version>-<arch>/envoy`. */
 export function cachedEnvoyPath(env: Env): string {
-  const cache = env['XDG_CACHE_HOME'] || join(env['HOME'] || homedir(), '.cache');
+  const cache = env['XDG_CACHE_HOME'] || join(env['HOME'] || homeOf(), '.cache');
   const arch = process.arch === 'arm64' ? 'aarch64' : 'x86_64';
   return resolve(cache, 'pilot-agent', `envoy-${ENVOY_VERSION}-${arch}`, 'envoy');
+}
+
+/** A user without an entry in passwd has none. */
+function homeOf(): string {
+  try {
+    return homedir();
+  } catch {
+    return '/';
+  }
 }
 
 /** The first executable `envoy` on PATH, else the cached one, else undefined. Always an absolute path. */
