@@ -9,11 +9,18 @@ import { echoTo, startServers, statsOf } from '../support/mesh-programs.ts';
 import { hasTool, isRoot } from '../support/tools.ts';
 import { until } from '../support/until.ts';
 
-const pod = (name: string, { ip, ip6 }: NetPod) => `apiVersion: v1
+type Families = 'ipv4' | 'ipv6' | 'both';
+
+const addresses = (families: Families, four: string, six: string) => [
+  ...(families === 'ipv6' ? [] : [four]),
+  ...(families === 'ipv4' ? [] : [six]),
+];
+
+const pod = (name: string, { ip, ip6 }: NetPod, families: Families) => `apiVersion: v1
 kind: Pod
 metadata: {name: ${name}, namespace: default, labels: {app: ${name}}}
 spec: {containers: [{name: app, image: app}]}
-status: {podIP: ${ip}, podIPs: [{ip: ${ip}}, {ip: "${ip6}"}]}`;
+status: {podIPs: ${JSON.stringify(addresses(families, ip, ip6).map((each) => ({ ip: each })))}}`;
 
 interface Scene {
   readonly client: NetPod;
@@ -26,8 +33,8 @@ interface Scene {
 interface Parts {
   /** Of the server; the client is redirected always. */
   readonly mode?: 'REDIRECT' | 'TPROXY';
-  /** Of the rules. */
-  readonly families?: 'ipv4' | 'both';
+  /** Of workloads, service and rules. */
+  readonly families?: Families;
   readonly documents?: readonly string[];
 }
 
@@ -36,14 +43,13 @@ async function scene({ mode = 'REDIRECT', families = 'ipv4', documents = [] }: P
   const [client, server, outside] = [await network.pod(10), await network.pod(20), await network.pod(30)];
   const mesh = await meshFolder({
     'mesh.yaml': [
-      pod('client', client),
-      pod('server', server),
+      pod('client', client, families),
+      pod('server', server, families),
       `apiVersion: v1
 kind: Service
 metadata: {name: server, namespace: default}
 spec:
-  clusterIP: 10.96.0.2
-  clusterIPs: [10.96.0.2, "fd00:96::2"]
+  clusterIPs: ${JSON.stringify(addresses(families, '10.96.0.2', 'fd00:96::2'))}
   selector: {app: server}
   ports: [{name: http, port: 80, targetPort: 9080}, {name: tcp, port: 7000}, {name: plain, port: 7001}]`,
       ...documents,
@@ -51,7 +57,7 @@ spec:
   });
   await startServers(server, { name: 'server', http: [9080, 8081], echo: [7000, 7001] });
   await startServers(outside, { name: 'outside', http: [80, 7777], echo: [7000] });
-  const rules = ['-u', '1337', '-i', '*', '-b', '*', ...(families === 'both' ? ['--dual-stack'] : [])];
+  const rules = ['-u', '1337', '-i', '*', '-b', '*', ...(families === 'ipv4' ? [] : ['--dual-stack'])];
   await istioIptables(client, ...rules);
   // With TPROXY the rules of 1.5 send what arrives to 15001, where nobody keeps the client's address.
   const transparent = ['-m', 'TPROXY', '--compat', '1.30'];
@@ -63,7 +69,7 @@ spec:
       env: {
         POD_NAME: name,
         POD_NAMESPACE: 'default',
-        INSTANCE_IP: at.ip,
+        INSTANCE_IP: families === 'ipv6' ? at.ip6 : at.ip,
         ISTIO_META_INTERCEPTION_MODE: interception,
       },
     });
@@ -75,7 +81,9 @@ spec:
   const one = { client, server, outside, mesh, agents };
   await until(
     'the mesh is up',
-    async () => (await fromClient(one, 'http://10.96.0.2/', 'server')).status === 200,
+    async () =>
+      (await fromClient(one, families === 'ipv6' ? 'http://[fd00:96::2]/' : 'http://10.96.0.2/', 'server'))
+        .status === 200,
   );
   return one;
 }
@@ -118,8 +126,11 @@ describe.runIf(isRoot && hasTool('iptables-restore'))('a captured mesh', () => {
     }
   });
 
-  it('carries IPv6 as it does IPv4', async () => {
-    const here = await scene({ families: 'both' });
+  it.each([
+    ['beside IPv4', 'both', '127.0.0.1'],
+    ['alone', 'ipv6', '::1'],
+  ] as const)('carries IPv6 %s', async (_, families, loopback) => {
+    const here = await scene({ families });
     const { client, server, outside, agents } = here;
     const before = (await statsOf(client, agents.client))(TO_SERVER);
     for (const host of ['server', undefined]) {
@@ -136,7 +147,7 @@ describe.runIf(isRoot && hasTool('iptables-restore'))('a captured mesh', () => {
     expect((await statsOf(client, agents.client))('cluster.PassthroughCluster;.upstream_cx_total')).toBe(2);
     const inbound = async (port: number) =>
       JSON.parse((await callFrom(outside, `http://[${server.ip6}]:${port}/`)).body).from;
-    expect(await inbound(9080)).toBe('127.0.0.1');
+    expect(await inbound(9080)).toBe(loopback);
     expect(await inbound(8081)).toBe('::6');
     for (const port of [15_001, 15_006]) {
       expect((await callFrom(outside, `http://[${server.ip6}]:${port}/`)).status, String(port)).toBe(0);
