@@ -4,6 +4,7 @@ import { notStarted, startEnvoy } from '../envoy/process.ts';
 import { validateBootstrap } from '../envoy/validate.ts';
 import { toError } from '../platform/errors.ts';
 import type { Logger } from '../platform/logger.ts';
+import { listeningPorts } from '../platform/process-usage.ts';
 import type { Admins } from './admins.ts';
 import type { BootstrapFiles, StagedName } from './bootstrap-files.ts';
 import { askToDrain, type DrainOptions, drain } from './drain.ts';
@@ -98,7 +99,10 @@ export function createEnvoyPorts(context: EnvoyPortsContext): EnvoyPorts {
       if (epoch === undefined || edition === undefined) return;
       const longest = edition.config.parentShutdownDuration;
       const identity = { epoch: epoch.number, baseId: families.baseId(epoch.family) };
-      await retire({ envoy, admin: admins.of(epoch), identity, longest, untilIdle, log }, signal);
+      await retire(
+        { envoy, admin: admins.of(epoch), identity, longest, untilIdle, portsOf: listeningPorts, log },
+        signal,
+      );
     },
     untilIdle: async ({ pid }, signal) => pid !== undefined && untilIdle(pid, signal),
     forget: async () => {

@@ -15,6 +15,8 @@ export interface Retiring {
   readonly longest: Millis;
   /** Settles when this process has no client any more. */
   readonly untilIdle: (pid: number, signal: AbortSignal) => Promise<boolean>;
+  /** Where this process listens; undefined when that cannot be told. */
+  readonly portsOf: (pid: number) => Promise<ReadonlySet<number> | undefined>;
   readonly log: Logger;
 }
 
@@ -23,7 +25,11 @@ export interface Retiring {
  * would come back to listeners that are just being closed. At once, for one whose parent died early stops answering its admin when
  * it wants to speak to that.
  */
-const REQUESTS = ['/drain_listeners', '/drain_listeners?graceful&skip_exit'];
+const CLOSE = '/drain_listeners';
+const TELL_CLIENTS = '/drain_listeners?graceful&skip_exit';
+/** Each worker of Envoy closes its sockets in its own time, after the answer. */
+const CLOSING: Millis = millis(1_000);
+const LOOK_MS = 10;
 const CALL_DEADLINE = millis(1_000);
 /** How long it is asked to close its listeners, and keeps what it has when it does not: it may hang, or its admin be closed. */
 const BLIND_DRAIN = millis(5_000);
@@ -48,14 +54,14 @@ export async function retire(retiring: Retiring, signal: AbortSignal): Promise<v
   clearTimeout(late);
 }
 
-async function closesListeners({ admin, identity, log }: Retiring, signal: AbortSignal): Promise<boolean> {
+async function closesListeners(retiring: Retiring, signal: AbortSignal): Promise<boolean> {
+  const { admin, identity, log } = retiring;
   for (let asked = 0; !signal.aborted; asked += 1) {
     try {
       if (!(await isThere(admin, identity, signal))) throw new Error('its admin is closed');
-      for (const path of REQUESTS) {
-        const { status, body } = await admin.post(path, CALL_DEADLINE, signal);
-        if (status !== 200) throw new Error(`POST ${path}: status ${status}: ${body.trim()}`);
-      }
+      await post(admin, CLOSE, signal);
+      await untilClosed(retiring, signal);
+      await post(admin, TELL_CLIENTS, signal);
       return true;
     } catch (thrown) {
       if (asked === 0 && !signal.aborted) {
@@ -65,6 +71,20 @@ async function closesListeners({ admin, identity, log }: Retiring, signal: Abort
     await delay(ASK_AGAIN_MS, undefined, { signal }).catch(() => {});
   }
   return false;
+}
+
+async function post(admin: EnvoyAdmin, path: string, signal: AbortSignal): Promise<void> {
+  const { status, body } = await admin.post(path, CALL_DEADLINE, signal);
+  if (status !== 200) throw new Error(`POST ${path}: status ${status}: ${body.trim()}`);
+}
+
+async function untilClosed({ envoy, admin, portsOf }: Retiring, signal: AbortSignal): Promise<void> {
+  const end = performance.now() + CLOSING;
+  while (envoy.pid !== undefined && !signal.aborted && performance.now() < end) {
+    const ports = await portsOf(envoy.pid);
+    if (ports !== undefined && [...ports].every((port) => port === admin.port)) return;
+    await delay(LOOK_MS, undefined, { signal }).catch(() => {});
+  }
 }
 
 async function aborted(signal: AbortSignal): Promise<void> {

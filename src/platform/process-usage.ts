@@ -49,7 +49,26 @@ export async function clientConnections(
         .filter(({ state, port }) => state === ESTABLISHED && ports.has(port) && !counted.except?.has(port))
         .map(({ inode }) => inode),
     );
-    return await countDescriptors(pid, inodes);
+    if (inodes.size > 0) return await countDescriptors(pid, inodes);
+    await readdir(`/proc/${pid}/fd`); // throws where it may not be looked into
+    return 0;
+  } catch {
+    return undefined;
+  }
+}
+
+/** The TCP ports that a process listens on; undefined when it is gone, another user's, or has too many sockets to look at. */
+export async function listeningPorts(pid: number): Promise<ReadonlySet<number> | undefined> {
+  try {
+    const tables = await Promise.all(['tcp', 'tcp6'].map((name) => readTable(`/proc/${pid}/net/${name}`)));
+    const listening = tables.flat().filter(({ state }) => state === LISTEN);
+    const ports = new Map(listening.map(({ inode, port }) => [inode, port]));
+    const own = new Set<number>();
+    await eachSocket(pid, (inode) => {
+      const port = ports.get(inode);
+      if (port !== undefined) own.add(port);
+    });
+    return own;
   } catch {
     return undefined;
   }
@@ -76,20 +95,25 @@ async function readTable(path: string): Promise<readonly Socket[]> {
 }
 
 async function countDescriptors(pid: number, inodes: ReadonlySet<string>): Promise<number> {
+  let count = 0;
+  await eachSocket(pid, (inode) => {
+    if (inodes.has(inode)) count += 1;
+  });
+  return count;
+}
+
+async function eachSocket(pid: number, see: (inode: string) => void): Promise<void> {
   const folder = `/proc/${pid}/fd`;
   const descriptors = await readdir(folder);
-  if (inodes.size === 0) return 0;
   const end = performance.now() + BUDGET_MS;
-  let count = 0;
   for (let at = 0; at < descriptors.length; at += SLICE) {
     for (const name of descriptors.slice(at, at + SLICE)) {
       const [, inode] = /^socket:\[(\d+)\]$/.exec(targetOf(`${folder}/${name}`)) ?? [];
-      if (inode !== undefined && inodes.has(inode)) count += 1;
+      if (inode !== undefined) see(inode);
     }
     if (performance.now() > end) throw new Error('too many descriptors');
     await nextTurn();
   }
-  return count;
 }
 
 /** What a descriptor is; it may be closed between the listing and the look. */

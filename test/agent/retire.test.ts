@@ -12,6 +12,7 @@ const OLD = { epoch: 3, baseId: 7 };
 function replaced(onItsPort: { readonly epoch: number; readonly baseId: number } = OLD) {
   const asked: string[] = [];
   const signals: string[] = [];
+  const open = [15006]; // until it was looked at once
   const warnings: string[] = [];
   let end: (status: ExitStatus) => void = () => {};
   let leave: () => void = () => {};
@@ -52,6 +53,7 @@ function replaced(onItsPort: { readonly epoch: number; readonly baseId: number }
     identity: OLD,
     longest: millis(60_000),
     untilIdle: () => idle,
+    portsOf: () => Promise.resolve(new Set(open.splice(0, 1))),
     log,
   };
   return { retiring, asked, signals, warnings, leave, end };
